@@ -1,0 +1,37 @@
+//! Every error the daemon answers with.
+//!
+//! A negative decision about a login is a [`Step`](crate::Step), not an error: an error means that
+//! the daemon could not or would not handle the call.
+
+/// D-Bus errors, named `org.twinlock.Twinlock1.Error.<Variant>`. The text is for the person and
+/// says what to do.
+#[derive(Debug, zbus::DBusError)]
+#[zbus(prefix = "org.twinlock.Twinlock1.Error")]
+pub enum Error {
+    /// The call did not get through: no bus, no daemon, no reply.
+    #[zbus(error)]
+    Bus(zbus::Error),
+    /// The caller may not do this to this account, or is gone.
+    NotAuthorized(String),
+    /// The host knows no such account (told to administrators and to the account itself only).
+    NoSuchAccount(String),
+    /// The account has no authenticator.
+    NotEnrolled(String),
+    /// The account has an authenticator already; it is never replaced silently.
+    AlreadyEnrolled(String),
+    /// `Confirm` or `Cancel` without a pending enrolment, or after it expired.
+    NoPendingEnrollment(String),
+    /// The code is wrong, spent or malformed.
+    WrongCode(String),
+    /// The throttle is closed; the text says until when. Nothing was compared or charged.
+    Throttled(String),
+    /// No such login session: unknown, expired, answered, or somebody else's.
+    NoSuchSession(String),
+    /// Too many calls from this uid at once or in this minute.
+    LimitsExceeded(String),
+    /// An argument is too long or malformed.
+    InvalidArgument(String),
+    /// The daemon cannot decide now: database, key or user database out of reach. Details are in
+    /// the system log, never here.
+    Unavailable(String),
+}

@@ -1,0 +1,35 @@
+//! The contract between `pam_twinlock.so`, `twinlockd` and `twinlock`.
+//!
+//! Everything that crosses the system bus is named, typed and described here, once:
+//!
+//! | room | what it holds |
+//! |---|---|
+//! | [`names`] | bus name, object path, interface names, the fixed bus address, limits |
+//! | [`step`] | what the daemon tells the module to do next |
+//! | [`context`] | what the module tells the daemon about the login |
+//! | [`answer_shape`] | which answers may travel at all |
+//! | [`account`] | what enrolment and status return |
+//! | [`error`] | every error the daemon answers with, and when |
+//! | [`proxy`] | the client side of the four interfaces |
+//!
+//! The committed description for other languages is `xml/org.twinlock.Twinlock1.xml`; a test holds
+//! it, the live introspection and these proxies equal.
+//!
+//! This crate knows neither the daemon nor the module: it must stay cheap enough to be linked into
+//! sshd.
+
+pub mod account;
+pub mod answer_shape;
+pub mod context;
+pub mod error;
+pub mod names;
+pub mod proxy;
+pub mod step;
+
+pub use account::{Material, State, Status};
+pub use context::LoginContext;
+pub use error::Error;
+pub use step::Step;
+
+/// The committed D-Bus description of the contract, as shipped to other languages.
+pub const INTROSPECTION_XML: &str = include_str!("../xml/org.twinlock.Twinlock1.xml");
