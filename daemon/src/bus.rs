@@ -1,0 +1,70 @@
+//! The daemon's side of the contract: who calls, may they, and how answers and errors travel.
+//!
+//! Every method goes through [`door::Door`] first; what a caller may see of an internal error is
+//! decided in [`reply`] and nowhere else.
+
+mod authorization;
+mod door;
+mod enrollment;
+mod login;
+mod manager;
+mod reply;
+
+use std::sync::Arc;
+
+use twinlock_interface::names;
+use zbus::{
+    Connection,
+    connection::{AuthMechanism, Builder},
+    fdo::{RequestNameFlags, RequestNameReply},
+};
+
+use crate::daemon::Daemon;
+use door::Door;
+
+#[derive(Debug)]
+pub(crate) enum BusError {
+    Bus(zbus::Error),
+    NameTaken,
+}
+
+impl From<zbus::Error> for BusError {
+    fn from(error: zbus::Error) -> Self {
+        Self::Bus(error)
+    }
+}
+
+impl std::fmt::Display for BusError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bus(error) => write!(
+                f,
+                "system bus at {}: {error}; is dbus running, and is the policy file of twinlock \
+                 installed?",
+                names::SYSTEM_BUS_ADDRESS
+            ),
+            Self::NameTaken => {
+                write!(f, "{}: another twinlockd owns the name", names::BUS_NAME)
+            }
+        }
+    }
+}
+
+/// Connects, puts the object in place, and only then takes the name: a client that sees the name
+/// finds the object.
+pub(crate) async fn serve(daemon: Arc<Daemon>) -> Result<Connection, BusError> {
+    let connection = Builder::address(names::SYSTEM_BUS_ADDRESS)
+        .auth_mechanism(AuthMechanism::External)
+        .build()
+        .await?;
+    let door = Arc::new(Door::new(&connection, daemon).await?);
+    let objects = connection.object_server();
+    objects.at(names::OBJECT_PATH, login::Login(door.clone())).await?;
+    objects.at(names::OBJECT_PATH, enrollment::Enrollment(door.clone())).await?;
+    objects.at(names::OBJECT_PATH, manager::Manager(door)).await?;
+    let flags = RequestNameFlags::DO_NOT_QUEUE;
+    match connection.request_name_with_flags(names::BUS_NAME, flags).await? {
+        RequestNameReply::PrimaryOwner | RequestNameReply::AlreadyOwner => Ok(connection),
+        RequestNameReply::InQueue | RequestNameReply::Exists => Err(BusError::NameTaken),
+    }
+}

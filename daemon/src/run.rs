@@ -1,0 +1,131 @@
+//! From nothing to a served bus name, and back.
+
+use std::{path::Path, sync::Arc};
+
+use nix::{
+    sys::{
+        mman::{MlockAllFlags, mlockall},
+        prctl,
+        resource::{Resource, setrlimit},
+    },
+    unistd::Uid,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    audit::Audit,
+    bus::{self, BusError},
+    config::{self, Config, ConfigError},
+    daemon::Daemon,
+    failure::Failure,
+    store::{Store, StoreError},
+    vault::{
+        Vault,
+        key_source::{self, KeyError},
+    },
+};
+
+/// Where everything that outlives the process lives.
+const STATE: &str = "/var/lib/twinlock";
+
+/// Why the daemon does not start, or stopped. Each says what to do.
+#[derive(Debug)]
+pub(crate) enum RunError {
+    NotRoot,
+    Config(ConfigError),
+    Store(StoreError),
+    Key(KeyError),
+    /// The database was sealed under a key this is not.
+    OtherKey,
+    Bus(BusError),
+    BusLost,
+    System(&'static str, std::io::Error),
+    Setup(Failure),
+}
+
+impl std::fmt::Display for RunError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotRoot => f.write_str("twinlockd must run as root; the system bus starts it"),
+            Self::Config(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+            Self::Key(error) => error.fmt(f),
+            Self::OtherKey => write!(
+                f,
+                "{STATE}: the database was sealed with another master key than the one found; \
+                 put the right {} back from your backup",
+                key_source::FILE
+            ),
+            Self::Bus(error) => error.fmt(f),
+            Self::BusLost => f.write_str("the system bus closed the connection"),
+            Self::System(what, error) => write!(f, "{what}: {error}"),
+            Self::Setup(failure) => write!(f, "{failure:?}"),
+        }
+    }
+}
+
+/// Runs until told to end.
+pub(crate) fn run() -> Result<(), RunError> {
+    if !Uid::effective().is_root() {
+        return Err(RunError::NotRoot);
+    }
+    keep_memory_to_ourselves()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(16)
+        .build()
+        .map_err(|error| RunError::System("async runtime", error))?;
+    runtime.block_on(serve())
+}
+
+async fn serve() -> Result<(), RunError> {
+    let audit = Audit::start().map_err(|error| RunError::System("audit thread", error))?;
+    let daemon = match open(audit).await {
+        Ok(daemon) => Arc::new(daemon),
+        Err(error) => return Err(error),
+    };
+    let catch = |kind| signal(kind).map_err(|error| RunError::System("signals", error));
+    let (mut terminate, mut interrupt) =
+        (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
+    let connection = bus::serve(daemon).await.map_err(RunError::Bus)?;
+    // Not under systemd there is nobody to tell.
+    drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        () = connection.closed() => Err(RunError::BusLost),
+    }
+}
+
+async fn open(audit: Audit) -> Result<Daemon, RunError> {
+    let state = Path::new(STATE);
+    let config = Config::load(Path::new(config::PATH)).map_err(RunError::Config)?;
+    let store = Store::open(state).map_err(RunError::Store)?;
+    let sealed = store.run(|records| records.any_sealed_field()).await.map_err(RunError::Store)?;
+    let credentials = credentials_directory();
+    let master = key_source::master_key(credentials.as_deref(), state, sealed.is_none())
+        .map_err(RunError::Key)?;
+    let vault = Vault::new(&master);
+    if sealed.is_some_and(|sealed| !vault.sealed_here(&sealed)) {
+        return Err(RunError::OtherKey);
+    }
+    Daemon::new(config, store, Arc::new(vault), audit).map_err(RunError::Setup)
+}
+
+/// Where systemd put credentials. The variable names a place and carries no secret; whoever can
+/// set it for a root service is root.
+fn credentials_directory() -> Option<std::path::PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "systemd has no other way to say where")]
+    std::env::var_os("CREDENTIALS_DIRECTORY").map(Into::into)
+}
+
+/// No core file, no ptrace by others, no swap (I15).
+fn keep_memory_to_ourselves() -> Result<(), RunError> {
+    let failed = |what| move |error: nix::Error| RunError::System(what, error.into());
+    prctl::set_dumpable(false).map_err(failed("PR_SET_DUMPABLE"))?;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(failed("RLIMIT_CORE"))?;
+    // On fault, so that locking does not make every untouched page of every stack resident.
+    let on_fault = MlockAllFlags::from_bits_retain(nix::libc::MCL_ONFAULT);
+    let flags = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | on_fault;
+    mlockall(flags).map_err(failed("mlockall"))
+}

@@ -1,0 +1,178 @@
+//! Logins that wait for their answer.
+//!
+//! A handle is good for one answer, for the caller that opened it, for a few minutes (I11). It
+//! lives in memory only: after a restart the person starts again, which costs them one prompt.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use data_encoding::HEXLOWER;
+use subtle::ConstantTimeEq;
+use twinlock_interface::LoginContext;
+use twinlock_verifier::source::Source;
+
+use crate::{failure::Failure, identity::Identity};
+
+/// Sessions at a time (I21). When they run out the oldest goes: its person types again, whereas
+/// refusing new ones would let whoever filled the table keep everybody out (I20).
+const AT_ONCE: usize = 4096;
+/// Sessions at a time that one unprivileged uid may hold; the oldest of its own goes.
+const PER_UNPRIVILEGED_UID: usize = 8;
+const TOKEN_BYTES: usize = 16;
+
+/// Whose code is awaited.
+#[derive(Clone, Debug)]
+pub(crate) enum Claimant {
+    Known(Identity),
+    /// No such account, or not the one that is recorded: refused whatever is answered, at the same
+    /// cost (I16).
+    Nobody {
+        name: String,
+        reason: &'static str,
+    },
+}
+
+/// One login between its question and its answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) caller: u32,
+    pub(crate) claimant: Claimant,
+    pub(crate) source: Source,
+    pub(crate) context: LoginContext,
+}
+
+struct Open {
+    session: Session,
+    token: [u8; TOKEN_BYTES],
+    opened: Instant,
+}
+
+/// The table, oldest first.
+pub(crate) struct Sessions {
+    open: BTreeMap<u64, Open>,
+    next: u64,
+    lifetime: Duration,
+}
+
+impl Sessions {
+    pub(crate) fn new(lifetime: Duration) -> Self {
+        Self { open: BTreeMap::new(), next: 0, lifetime }
+    }
+
+    /// Opens a session; the handle is a serial number and 128 random bits.
+    pub(crate) fn open(&mut self, session: Session, now: Instant) -> Result<String, Failure> {
+        let mut token = [0_u8; TOKEN_BYTES];
+        getrandom::fill(&mut token).map_err(|_| Failure::Internal("no random bytes"))?;
+        self.expire(now);
+        self.make_room(session.caller);
+        let serial = self.next;
+        self.next = self.next.wrapping_add(1);
+        self.open.insert(serial, Open { session, token, opened: now });
+        Ok(format!("{serial:x}-{}", HEXLOWER.encode(&token)))
+    }
+
+    /// Takes the session out, for its one answer. Whatever is wrong with the handle, the answer is
+    /// the same, and a wrong handle leaves the session of its owner alone.
+    pub(crate) fn take(
+        &mut self,
+        handle: &str,
+        caller: u32,
+        now: Instant,
+    ) -> Result<Session, Failure> {
+        self.expire(now);
+        let (serial, token) = parse(handle).ok_or(Failure::NoSuchSession)?;
+        let open = self.open.get(&serial).ok_or(Failure::NoSuchSession)?;
+        if !bool::from(open.token.ct_eq(&token)) || open.session.caller != caller {
+            return Err(Failure::NoSuchSession);
+        }
+        self.open.remove(&serial).map(|open| open.session).ok_or(Failure::NoSuchSession)
+    }
+
+    fn expire(&mut self, now: Instant) {
+        while let Some(oldest) = self.open.first_entry()
+            && now.saturating_duration_since(oldest.get().opened) >= self.lifetime
+        {
+            oldest.remove();
+        }
+    }
+
+    fn make_room(&mut self, caller: u32) {
+        if caller != 0 {
+            let mut own = self.open.iter().filter(|(_, open)| open.session.caller == caller);
+            let oldest = own.next().map(|(serial, _)| *serial);
+            if own.count().saturating_add(1) >= PER_UNPRIVILEGED_UID {
+                oldest.map(|serial| self.open.remove(&serial));
+            }
+        }
+        if self.open.len() >= AT_ONCE {
+            self.open.pop_first();
+        }
+    }
+}
+
+fn parse(handle: &str) -> Option<(u64, [u8; TOKEN_BYTES])> {
+    let (serial, token) = handle.split_once('-')?;
+    let token = HEXLOWER.decode(token.as_bytes()).ok()?;
+    Some((u64::from_str_radix(serial, 16).ok()?, token.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIFETIME: Duration = Duration::from_secs(300);
+
+    fn session(caller: u32) -> Session {
+        Session {
+            caller,
+            claimant: Claimant::Nobody { name: "x".into(), reason: "unknown-name" },
+            source: Source::Local,
+            context: LoginContext::default(),
+        }
+    }
+
+    #[test]
+    fn a_handle_is_good_once_for_its_caller() {
+        let (mut sessions, now) = (Sessions::new(LIFETIME), Instant::now());
+        let handle = sessions.open(session(0), now).unwrap();
+        assert!(sessions.take(&handle, 1000, now).is_err());
+        assert!(sessions.take(&handle, 0, now).is_ok());
+        assert!(sessions.take(&handle, 0, now).is_err());
+    }
+
+    #[test]
+    fn a_handle_ends_with_its_lifetime() {
+        let (mut sessions, now) = (Sessions::new(LIFETIME), Instant::now());
+        let handle = sessions.open(session(0), now).unwrap();
+        assert!(sessions.take(&handle, 0, now + LIFETIME).is_err());
+        assert!(sessions.open.is_empty());
+    }
+
+    #[test]
+    fn a_guessed_handle_opens_nothing_and_harms_nobody() {
+        let (mut sessions, now) = (Sessions::new(LIFETIME), Instant::now());
+        let handle = sessions.open(session(0), now).unwrap();
+        let guess = format!("0-{}", "00".repeat(TOKEN_BYTES));
+        for wrong in ["", "0", "0-", "-", "x-y", &guess, &handle[..handle.len() - 2]] {
+            assert!(sessions.take(wrong, 0, now).is_err(), "{wrong:?}");
+        }
+        assert!(sessions.take(&handle, 0, now).is_ok());
+    }
+
+    #[test]
+    fn the_table_is_bounded_for_everybody_and_more_so_for_each_user() {
+        let (mut sessions, now) = (Sessions::new(LIFETIME), Instant::now());
+        let root = sessions.open(session(0), now).unwrap();
+        let handles: Vec<_> = (0..20).map(|_| sessions.open(session(1000), now).unwrap()).collect();
+        assert_eq!(sessions.open.len(), 1 + PER_UNPRIVILEGED_UID);
+        assert!(sessions.take(&handles[11], 1000, now).is_err());
+        assert!(sessions.take(&handles[12], 1000, now).is_ok());
+        assert!(sessions.take(&root, 0, now).is_ok());
+        for _ in 0..2 * AT_ONCE {
+            sessions.open(session(0), now).unwrap();
+        }
+        assert_eq!(sessions.open.len(), AT_ONCE);
+    }
+}

@@ -1,0 +1,153 @@
+//! Accounts as the use cases see them, and what may be done to them inside a transaction.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use twinlock_verifier::{judge::Change, throttle::Throttle, time::Timestamp};
+
+use super::{StoreError, authenticators::SealedAuthenticator, recovery_codes::RecoverySet};
+use crate::identity::Identity;
+
+/// The records, inside one savepoint.
+pub(crate) struct Records<'c> {
+    pub(super) connection: &'c Connection,
+}
+
+/// What the store holds under an identity.
+pub(crate) enum Lookup {
+    /// Nothing. Such an account can still be charged.
+    Absent,
+    Found(AccountRecord),
+    /// The uid is recorded under another name, or the name under another uid (I10).
+    Mismatch {
+        recorded: Identity,
+    },
+}
+
+/// Everything about one account that a decision needs.
+#[derive(Default)]
+pub(crate) struct AccountRecord {
+    pub(crate) confirmed: Vec<SealedAuthenticator>,
+    pub(crate) pending: Option<SealedAuthenticator>,
+    pub(crate) recovery: RecoverySet,
+    pub(crate) throttle: Throttle,
+}
+
+/// Attempts that are counted for nobody; they also cost the same write as a charged one, so that
+/// the time of an answer does not tell them apart (I16).
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Uncharged {
+    UnknownName,
+    Malformed,
+    Replayed,
+}
+
+impl<'c> Records<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        Self { connection }
+    }
+
+    /// Loads the account, or says why it may not be used.
+    pub(crate) fn account(&self, identity: &Identity) -> Result<Lookup, StoreError> {
+        let recorded = self
+            .connection
+            .prepare_cached("SELECT uid, name FROM accounts WHERE uid = ?1 OR name = ?2")?
+            .query_row(params![identity.uid, identity.name], |row| {
+                Ok(Identity { uid: row.get(0)?, name: row.get(1)? })
+            })
+            .optional()?;
+        match recorded {
+            None => Ok(Lookup::Absent),
+            Some(recorded) if recorded != *identity => Ok(Lookup::Mismatch { recorded }),
+            Some(_) => {
+                let (confirmed, pending) = self.authenticators(identity.uid)?;
+                Ok(Lookup::Found(AccountRecord {
+                    confirmed,
+                    pending,
+                    recovery: self.recovery_codes(identity.uid)?,
+                    throttle: self.throttle(identity.uid)?,
+                }))
+            }
+        }
+    }
+
+    /// The uid recorded under `name`, for accounts the host no longer knows.
+    pub(crate) fn uid_of(&self, name: &str) -> Result<Option<u32>, StoreError> {
+        let mut query =
+            self.connection.prepare_cached("SELECT uid FROM accounts WHERE name = ?1")?;
+        Ok(query.query_row([name], |row| row.get(0)).optional()?)
+    }
+
+    /// Makes sure the account has a row to hang records on.
+    pub(crate) fn ensure(&self, identity: &Identity) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO accounts (uid, name) VALUES (?1, ?2) ON CONFLICT (uid) DO NOTHING",
+            )?
+            .execute(params![identity.uid, identity.name])?;
+        Ok(())
+    }
+
+    /// Stores what a judgement says must be stored.
+    pub(crate) fn apply(
+        &self,
+        identity: &Identity,
+        change: &Change,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if let Some((authenticator, step)) = change.spent_step {
+            self.spend_step(identity.uid, authenticator, step, now)?;
+        }
+        if let Some(code) = change.spent_recovery_code {
+            self.spend_recovery_code(identity.uid, code, now)?;
+        }
+        if let Some(throttle) = &change.throttle {
+            self.ensure(identity)?;
+            self.write_throttle(identity.uid, throttle)?;
+        }
+        Ok(())
+    }
+
+    /// Counts an attempt that is charged to nobody.
+    pub(crate) fn count_uncharged(&self, kind: Uncharged) -> Result<(), StoreError> {
+        let kind = match kind {
+            Uncharged::UnknownName => "unknown-name",
+            Uncharged::Malformed => "malformed",
+            Uncharged::Replayed => "replayed",
+        };
+        self.connection
+            .prepare_cached(
+                "INSERT INTO uncharged_attempts (kind, attempts) VALUES (?1, 1)
+                 ON CONFLICT (kind) DO UPDATE SET attempts = attempts + 1",
+            )?
+            .execute([kind])?;
+        Ok(())
+    }
+
+    /// Forgets the account and everything that hangs on it; says whether there was one.
+    pub(crate) fn forget(&self, uid: u32) -> Result<bool, StoreError> {
+        let gone = self
+            .connection
+            .prepare_cached("DELETE FROM accounts WHERE uid = ?1")?
+            .execute([uid])?;
+        Ok(gone > 0)
+    }
+
+    /// Forgets an account on which nothing hangs, so that a cancelled enrolment leaves nothing.
+    pub(crate) fn forget_if_empty(&self, uid: u32) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "DELETE FROM accounts WHERE uid = ?1
+                    AND NOT EXISTS (SELECT 1 FROM authenticators WHERE uid = ?1)
+                    AND NOT EXISTS (SELECT 1 FROM recovery_codes WHERE uid = ?1)
+                    AND NOT EXISTS (SELECT 1 FROM throttle_lanes WHERE uid = ?1)",
+            )?
+            .execute([uid])?;
+        Ok(())
+    }
+
+    /// One sealed field, if there is any: tells whether the database needs its master key.
+    pub(crate) fn any_sealed_field(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut query =
+            self.connection.prepare_cached("SELECT sealed_secret FROM authenticators LIMIT 1")?;
+        Ok(query.query_row([], |row| row.get(0)).optional()?)
+    }
+}

@@ -1,0 +1,77 @@
+//! Schema and migrations.
+//!
+//! `user_version` counts the migrations that have run. Each runs in one transaction together with
+//! its count, so a crash leaves either the old schema or the new one.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::StoreError;
+
+/// Migration N brings schema N-1 to schema N. Never edit one that was released: add another.
+const MIGRATIONS: &[&str] = &[
+    // 1: accounts by uid, so that names sharing a uid share all state (I10). AUTOINCREMENT keeps
+    // the ids of removed rows from coming back: sealed fields and replay records name them.
+    "CREATE TABLE accounts (
+        uid INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE
+    ) STRICT;
+
+    CREATE TABLE authenticators (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        uid INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
+        algorithm TEXT NOT NULL,
+        digits INTEGER NOT NULL,
+        period INTEGER NOT NULL,
+        sealed_secret BLOB NOT NULL,
+        started_at INTEGER NOT NULL,
+        confirmed_at INTEGER,
+        last_step INTEGER,
+        last_accepted_at INTEGER
+    ) STRICT;
+    CREATE INDEX authenticators_of_account ON authenticators (uid);
+    CREATE UNIQUE INDEX one_pending_enrollment ON authenticators (uid) WHERE confirmed_at IS NULL;
+
+    CREATE TABLE recovery_codes (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        uid INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
+        hash TEXT NOT NULL,
+        used_at INTEGER
+    ) STRICT;
+    CREATE INDEX recovery_codes_of_account ON recovery_codes (uid);
+
+    CREATE TABLE throttle_lanes (
+        uid INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
+        lane TEXT NOT NULL,
+        failures INTEGER NOT NULL,
+        locked_at INTEGER,
+        last_failure INTEGER,
+        last_accept INTEGER,
+        PRIMARY KEY (uid, lane)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE uncharged_attempts (
+        kind TEXT PRIMARY KEY,
+        attempts INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;",
+];
+
+/// Brings the database to the newest schema.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let version = |connection: &Connection| {
+        connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
+    };
+    let found = version(connection)?;
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    for (number, migration) in (1_i64..).zip(MIGRATIONS) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if version(&transaction)? < number {
+            transaction.execute_batch(migration)?;
+            transaction.pragma_update(None, "user_version", number)?;
+        }
+        transaction.commit()?;
+    }
+    Ok(())
+}
