@@ -1,2 +1,75 @@
-//! Placeholder.
-fn main() {}
+//! `twinlock`: enrol, look at and repair one-time code authenticators.
+//!
+//! A client of `twinlockd` on the system bus and nothing else: it opens no database, holds no key
+//! and decides nothing. One file per command; what they share stands in the other modules.
+
+mod account_name;
+mod arguments;
+mod bus;
+mod enroll;
+mod environment;
+mod failure;
+mod moment;
+mod output;
+mod printable;
+mod prompt;
+mod qr;
+mod remove;
+mod reset;
+mod status;
+mod unlock;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use nix::sys::{prctl, signal};
+
+use arguments::{Arguments, Command};
+use failure::{Exit, Failure};
+use output::Format;
+
+fn main() -> ExitCode {
+    // A core file would carry the shared secret (I15). When the kernel refuses, nothing is lost
+    // but this precaution.
+    let _ = prctl::set_dumpable(false);
+
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return not_understood(&error),
+    };
+    let format = if arguments.json { Format::Json } else { Format::Text };
+    match run(arguments.command, format) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&failure, format),
+    }
+}
+
+fn run(command: Command, format: Format) -> Result<(), Failure> {
+    match command {
+        Command::Enroll(options) => enroll::run(&options, format),
+        Command::Status(target) => status::run(&target, format),
+        Command::Remove(target) => remove::run(&target, format),
+        Command::Unlock(target) => unlock::run(&target, format),
+        Command::Reset(options) => reset::run(&options, format),
+    }
+}
+
+fn report(failure: &Failure, format: Format) -> ExitCode {
+    output::failure(failure, format);
+    if failure.exit == Exit::Interrupted {
+        // The shell tells an interrupted program from a finished one by the signal it died of.
+        let _ = signal::raise(signal::Signal::SIGINT);
+    }
+    ExitCode::from(failure.exit.code())
+}
+
+/// Help and version go to stdout with 0, everything else is a usage error.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    // clap gave no arguments back, so the switch has to be looked for by hand.
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        return report(&Failure::usage(error.to_string()), Format::Json);
+    }
+    // Nothing can be told to a closed stream.
+    let _ = error.print();
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
