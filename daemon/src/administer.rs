@@ -10,7 +10,7 @@ use crate::{
 
 /// Forgets an account's failures and opens every lane; authenticators and replay records stay.
 pub(crate) async fn unlock(daemon: &Daemon, caller: u32, account: Identity) -> Result<(), Failure> {
-    let account = daemon.recorded(account).await?.ok_or(Failure::IdentityMismatch)?;
+    let (account, _) = daemon.account(account).await?;
     let asked = account.clone();
     let unlocked = daemon.store.run(move |records| {
         if let Lookup::Found(record) = records.account(&asked)? {

@@ -19,6 +19,7 @@ use std::{
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread,
+    time::Duration,
 };
 
 use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
@@ -152,17 +153,31 @@ struct Line {
     text: String,
 }
 
+impl Line {
+    /// About the daemon itself. Never carries what a claimant typed.
+    fn trouble(text: &str) -> Self {
+        let text = text.replace(char::is_control, " ");
+        Self { facility: Facility::LOG_DAEMON, severity: Severity::LOG_ERR, text }
+    }
+}
+
+enum Entry {
+    Line(Line),
+    /// Everything before this is written: say so.
+    Flush(SyncSender<()>),
+}
+
 /// The way to the log.
 pub(crate) struct Audit {
-    lines: SyncSender<Line>,
+    entries: SyncSender<Entry>,
     dropped: AtomicU64,
 }
 
 impl Audit {
     pub(crate) fn start() -> io::Result<Self> {
-        let (lines, queue) = sync_channel(QUEUE);
-        thread::Builder::new().name("audit".into()).spawn(move || write_lines(&queue))?;
-        Ok(Self { lines, dropped: AtomicU64::new(0) })
+        let (entries, queue) = sync_channel(QUEUE);
+        thread::Builder::new().name("audit".into()).spawn(move || write_entries(&queue))?;
+        Ok(Self { entries, dropped: AtomicU64::new(0) })
     }
 
     /// Records a decision or a change.
@@ -174,13 +189,19 @@ impl Audit {
         });
     }
 
-    /// Tells the administrator about the daemon itself. Never carries what a claimant typed.
+    /// Tells the administrator about the daemon itself.
     pub(crate) fn trouble(&self, text: &str) {
-        self.send(Line {
-            facility: Facility::LOG_DAEMON,
-            severity: Severity::LOG_ERR,
-            text: text.replace(char::is_control, " "),
-        });
+        self.send(Line::trouble(text));
+    }
+
+    /// Waits until what was recorded is written, but not for long: nothing to wait for comes from
+    /// a stopped syslog daemon.
+    pub(crate) fn flush(&self) {
+        let (written, wait) = sync_channel(1);
+        if self.entries.try_send(Entry::Flush(written)).is_ok() {
+            // Late is as good as never: the process ends next.
+            let _ = wait.recv_timeout(Duration::from_secs(1));
+        }
     }
 
     fn send(&self, line: Line) {
@@ -188,21 +209,37 @@ impl Audit {
         if dropped > 0 {
             let text = format!("{dropped} lines were dropped: syslog does not keep up");
             let gap = Line { facility: Facility::LOG_AUTHPRIV, severity: Severity::LOG_ERR, text };
-            self.count_if_full(self.lines.try_send(gap), dropped);
+            self.count_if_full(self.entries.try_send(Entry::Line(gap)), dropped);
         }
-        self.count_if_full(self.lines.try_send(line), 1);
+        self.count_if_full(self.entries.try_send(Entry::Line(line)), 1);
     }
 
-    fn count_if_full(&self, sent: Result<(), TrySendError<Line>>, lines: u64) {
+    fn count_if_full(&self, sent: Result<(), TrySendError<Entry>>, lines: u64) {
         if sent.is_err() {
             self.dropped.fetch_add(lines, Ordering::Relaxed);
         }
     }
 }
 
-fn write_lines(queue: &Receiver<Line>) {
+/// Writes one line about the daemon itself and returns when it is written: for a daemon that does
+/// not get as far as having an [`Audit`], or ends with its own.
+pub(crate) fn last_words(text: &str) {
+    eprintln!("twinlockd: {text}");
+    if let Ok(mut log) = syslog::unix(LocalFormat) {
+        write(&mut log, &Line::trouble(text));
+    }
+}
+
+fn write_entries(queue: &Receiver<Entry>) {
     let mut log = None;
-    for line in queue {
+    for entry in queue {
+        let line = match entry {
+            Entry::Line(line) => line,
+            Entry::Flush(written) => {
+                let _ = written.send(());
+                continue;
+            }
+        };
         if log.is_none() {
             log = syslog::unix(LocalFormat).ok();
         }

@@ -9,7 +9,10 @@ use crate::{
     identity::{Identities, Identity},
     recovery_hash::RecoveryHasher,
     sessions::Sessions,
-    store::{Store, accounts::Lookup},
+    store::{
+        Store,
+        accounts::{AccountRecord, Lookup},
+    },
     vault::Vault,
 };
 
@@ -47,24 +50,33 @@ impl Daemon {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The identity under which an account is recorded. Names that share a uid share one record,
-    /// as long as the host still gives the recorded name that uid (I10); `None` when the name or
-    /// the uid was given to somebody else.
-    pub(crate) async fn recorded(&self, identity: Identity) -> Result<Option<Identity>, Failure> {
-        let asked = identity.clone();
-        let recorded = self.store.run(move |records| {
-            Ok(match records.account(&asked)? {
-                Lookup::Mismatch { recorded } => Some(recorded),
-                Lookup::Absent | Lookup::Found(_) => None,
-            })
-        });
-        match recorded.await? {
-            None => Ok(Some(identity)),
-            Some(recorded) if recorded.uid == identity.uid => {
-                let today = self.identities.by_name(&recorded.name).await?;
-                Ok(today.filter(|today| *today == recorded))
-            }
-            Some(_) => Ok(None),
+    /// The account an identity belongs to: the identity it is recorded under, and its records,
+    /// which are empty when there are none. Names that share a uid share one account, as long as
+    /// the host still gives the recorded name that uid (I10).
+    ///
+    /// Fails with `IdentityMismatch` when name or uid were given to somebody else.
+    pub(crate) async fn account(
+        &self,
+        identity: Identity,
+    ) -> Result<(Identity, AccountRecord), Failure> {
+        let recorded = match self.look_up(&identity).await? {
+            Lookup::Found(record) => return Ok((identity, record)),
+            Lookup::Absent => return Ok((identity, AccountRecord::default())),
+            Lookup::Mismatch { recorded } => recorded,
+        };
+        if recorded.uid != identity.uid
+            || self.identities.by_name(&recorded.name).await?.as_ref() != Some(&recorded)
+        {
+            return Err(Failure::IdentityMismatch);
         }
+        match self.look_up(&recorded).await? {
+            Lookup::Found(record) => Ok((recorded, record)),
+            Lookup::Absent | Lookup::Mismatch { .. } => Err(Failure::IdentityMismatch),
+        }
+    }
+
+    async fn look_up(&self, identity: &Identity) -> Result<Lookup, Failure> {
+        let asked = identity.clone();
+        Ok(self.store.run(move |records| records.account(&asked)).await?)
     }
 }

@@ -40,7 +40,7 @@ pub(crate) async fn begin(
     caller: u32,
     account: Identity,
 ) -> Result<Material, Failure> {
-    let account = daemon.recorded(account).await?.ok_or(Failure::IdentityMismatch)?;
+    let (account, _) = daemon.account(account).await?;
     let mut bytes = Zeroizing::new([0_u8; SECRET_BYTES]);
     getrandom::fill(bytes.as_mut()).map_err(|_| Failure::Internal("no random bytes"))?;
     let fresh = SharedSecret::from_bytes(bytes.as_ref())
@@ -78,7 +78,7 @@ pub(crate) async fn confirm(
     account: Identity,
     code: &str,
 ) -> Result<Vec<Zeroizing<String>>, Failure> {
-    let account = daemon.recorded(account).await?.ok_or(Failure::IdentityMismatch)?;
+    let (account, _) = daemon.account(account).await?;
     let now = clock::now();
     let confirmed = confirm_with(daemon, &account, code, now).await;
     let (outcome, reason) = match &confirmed {
@@ -145,7 +145,7 @@ fn match_code(
 
 /// Drops the pending enrolment and leaves nothing behind.
 pub(crate) async fn cancel(daemon: &Daemon, caller: u32, account: Identity) -> Result<(), Failure> {
-    let account = daemon.recorded(account).await?.ok_or(Failure::IdentityMismatch)?;
+    let (account, _) = daemon.account(account).await?;
     let uid = account.uid;
     let dropped = daemon.store.run(move |records| {
         let dropped = records.drop_pending(uid)?;
@@ -167,9 +167,7 @@ pub(crate) async fn remove(
     account: Identity,
     code: &str,
 ) -> Result<(), Failure> {
-    let account = daemon.recorded(account).await?.ok_or(Failure::IdentityMismatch)?;
-    let asked = account.clone();
-    let record = daemon.store.run(move |records| load(records, &asked)).await?;
+    let (account, record) = daemon.account(account).await?;
     if record.confirmed.is_empty() {
         return Err(Failure::NotEnrolled);
     }
@@ -205,9 +203,7 @@ fn erase(records: &Records<'_>, account: &Identity) -> Result<(), StoreError> {
 
 /// Tells how the account stands.
 pub(crate) async fn status(daemon: &Daemon, account: Identity) -> Result<Status, Failure> {
-    let account = daemon.recorded(account).await?.ok_or(Failure::IdentityMismatch)?;
-    let asked = account.clone();
-    let record = daemon.store.run(move |records| load(records, &asked)).await?;
+    let (account, record) = daemon.account(account).await?;
     let now = clock::now();
     let lifetime = daemon.config.pending_lifetime;
     let expires_at = |started: Timestamp| started.saturating_add(lifetime);

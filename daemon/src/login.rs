@@ -12,7 +12,7 @@ use twinlock_verifier::{
     answer::Answer,
     judge::{Proof, Refusal, Verdict},
     source::Source,
-    throttle::{Closure, Throttle},
+    throttle::Closure,
     time::Timestamp,
 };
 
@@ -26,7 +26,7 @@ use crate::{
     messages::{Message, Wait},
     proof::{self, Attempt, Proven},
     sessions::{Claimant, Session},
-    store::accounts::Lookup,
+    store::accounts::AccountRecord,
 };
 
 /// Opens a login for `account`, or for a `name` the host does not know.
@@ -40,9 +40,17 @@ pub(crate) async fn begin(
     context: LoginContext,
 ) -> Result<(String, Step), Failure> {
     let (context, source) = believed(caller, context);
-    let claimant = claimant(daemon, name, account).await?;
+    let nobody = |reason| (Claimant::Nobody { name: name.to_owned(), reason }, None);
+    let (claimant, record) = match account {
+        None => nobody("unknown-name"),
+        Some(account) => match daemon.account(account).await {
+            Ok((identity, record)) => (Claimant::Known(identity), Some(record)),
+            Err(Failure::IdentityMismatch) => nobody("identity-mismatch"),
+            Err(failure) => return Err(failure),
+        },
+    };
     let session = Session { caller, claimant, source, context };
-    let step = first_step(daemon, &session).await?;
+    let step = first_step(daemon, &session, record.as_ref());
     let handle = match step {
         Step::Ask { .. } => daemon.sessions().open(session, clock::monotonic())?,
         Step::Accept { .. } | Step::NotRequired | Step::Refuse { .. } | Step::Wait { .. } => {
@@ -97,44 +105,27 @@ fn believed(caller: u32, context: LoginContext) -> (LoginContext, Source) {
     (context, source)
 }
 
-async fn claimant(
-    daemon: &Daemon,
-    name: &str,
-    account: Option<Identity>,
-) -> Result<Claimant, Failure> {
-    let nobody = |reason| Claimant::Nobody { name: name.to_owned(), reason };
-    let Some(account) = account else { return Ok(nobody("unknown-name")) };
-    let recorded = daemon.recorded(account).await?;
-    Ok(recorded.map_or(nobody("identity-mismatch"), Claimant::Known))
-}
-
 /// The question, or the reason why there is none. Touches no secret.
-async fn first_step(daemon: &Daemon, session: &Session) -> Result<Step, Failure> {
-    let Claimant::Known(identity) = &session.claimant else {
-        return Ok(ask(&Message::CodePrompt));
+fn first_step(daemon: &Daemon, session: &Session, account: Option<&AccountRecord>) -> Step {
+    let Some(AccountRecord { confirmed, throttle, .. }) = account else {
+        return ask(&Message::CodePrompt);
     };
-    let asked = identity.clone();
-    let lookup = daemon.store.run(move |records| records.account(&asked)).await?;
-    let (enrolled, throttle) = match lookup {
-        Lookup::Found(record) => (!record.confirmed.is_empty(), record.throttle),
-        Lookup::Absent | Lookup::Mismatch { .. } => (false, Throttle::default()),
-    };
-    if !enrolled && daemon.config.unenrolled == Unenrolled::Allow {
+    if confirmed.is_empty() && daemon.config.unenrolled == Unenrolled::Allow {
         record(daemon, session, Outcome::NotRequired, "not-enrolled");
-        return Ok(Step::NotRequired);
+        return Step::NotRequired;
     }
     let now = clock::now();
     let limits = &daemon.config.rules.limits;
     let Err(closure) = throttle.gate(&session.source, now, limits) else {
-        return Ok(ask(&Message::CodePrompt));
+        return ask(&Message::CodePrompt);
     };
     // A recovery code has a lane of its own, so it can still open this one.
     let wait = Wait::new(&closure, now);
     if throttle.recovery_gate(now, limits).is_ok() {
-        return Ok(ask(&Message::RecoveryPrompt(wait)));
+        return ask(&Message::RecoveryPrompt(wait));
     }
     record(daemon, session, Outcome::Throttled, closure_word(&closure));
-    Ok(Step::Wait { text: Message::Wait(wait).text() })
+    Step::Wait { text: Message::Wait(wait).text() }
 }
 
 fn told(proven: Proven, now: Timestamp) -> (Outcome, &'static str, Step) {

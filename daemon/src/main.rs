@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     match run::run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("twinlockd: {error}");
+            audit::last_words(&error.to_string());
             ExitCode::FAILURE
         }
     }

@@ -1,6 +1,6 @@
 //! From nothing to a served bus name, and back.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use nix::{
     sys::{
@@ -10,7 +10,11 @@ use nix::{
     },
     unistd::Uid,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
+use twinlock_interface::names;
 
 use crate::{
     audit::Audit,
@@ -27,6 +31,8 @@ use crate::{
 
 /// Where everything that outlives the process lives.
 const STATE: &str = "/var/lib/twinlock";
+/// How long calls under way may take to end when the daemon is told to.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Why the daemon does not start, or stopped. Each says what to do.
 #[derive(Debug)]
@@ -69,32 +75,34 @@ pub(crate) fn run() -> Result<(), RunError> {
     if !Uid::effective().is_root() {
         return Err(RunError::NotRoot);
     }
-    keep_memory_to_ourselves()?;
+    let audit = Audit::start().map_err(|error| RunError::System("audit thread", error))?;
+    keep_memory_to_ourselves(&audit)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(16)
         .build()
         .map_err(|error| RunError::System("async runtime", error))?;
-    runtime.block_on(serve())
+    runtime.block_on(serve(audit))
 }
 
-async fn serve() -> Result<(), RunError> {
-    let audit = Audit::start().map_err(|error| RunError::System("audit thread", error))?;
-    let daemon = match open(audit).await {
-        Ok(daemon) => Arc::new(daemon),
-        Err(error) => return Err(error),
-    };
+async fn serve(audit: Audit) -> Result<(), RunError> {
+    let daemon = Arc::new(open(audit).await?);
     let catch = |kind| signal(kind).map_err(|error| RunError::System("signals", error));
     let (mut terminate, mut interrupt) =
         (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
-    let connection = bus::serve(daemon).await.map_err(RunError::Bus)?;
+    let connection = bus::serve(daemon.clone()).await.map_err(RunError::Bus)?;
     // Not under systemd there is nobody to tell.
     drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
     tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-        () = connection.closed() => Err(RunError::BusLost),
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = connection.closed() => return Err(RunError::BusLost),
     }
+    // Who is being judged gets an answer; who calls from now on activates the next daemon.
+    drop(connection.release_name(names::BUS_NAME).await);
+    drop(timeout(FAREWELL, connection.graceful_shutdown()).await);
+    daemon.audit.flush();
+    Ok(())
 }
 
 async fn open(audit: Audit) -> Result<Daemon, RunError> {
@@ -120,12 +128,16 @@ fn credentials_directory() -> Option<std::path::PathBuf> {
 }
 
 /// No core file, no ptrace by others, no swap (I15).
-fn keep_memory_to_ourselves() -> Result<(), RunError> {
+fn keep_memory_to_ourselves(audit: &Audit) -> Result<(), RunError> {
     let failed = |what| move |error: nix::Error| RunError::System(what, error.into());
     prctl::set_dumpable(false).map_err(failed("PR_SET_DUMPABLE"))?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(failed("RLIMIT_CORE"))?;
     // On fault, so that locking does not make every untouched page of every stack resident.
     let on_fault = MlockAllFlags::from_bits_retain(nix::libc::MCL_ONFAULT);
     let flags = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | on_fault;
-    mlockall(flags).map_err(failed("mlockall"))
+    // A container may forbid it. Nobody should be locked out for the sake of their swap.
+    if let Err(error) = mlockall(flags) {
+        audit.trouble(&format!("mlockall: {error}: secrets in memory may reach the swap"));
+    }
+    Ok(())
 }

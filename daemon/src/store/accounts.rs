@@ -47,9 +47,12 @@ impl<'c> Records<'c> {
 
     /// Loads the account, or says why it may not be used.
     pub(crate) fn account(&self, identity: &Identity) -> Result<Lookup, StoreError> {
+        // Of two records that each hold one half, the one of another uid goes first: it refuses.
         let recorded = self
             .connection
-            .prepare_cached("SELECT uid, name FROM accounts WHERE uid = ?1 OR name = ?2")?
+            .prepare_cached(
+                "SELECT uid, name FROM accounts WHERE uid = ?1 OR name = ?2 ORDER BY uid = ?1",
+            )?
             .query_row(params![identity.uid, identity.name], |row| {
                 Ok(Identity { uid: row.get(0)?, name: row.get(1)? })
             })
