@@ -6,7 +6,7 @@ use nix::{
     sys::{
         mman::{MlockAllFlags, mlockall},
         prctl,
-        resource::{Resource, setrlimit},
+        resource::{RLIM_INFINITY, Resource, setrlimit},
     },
     unistd::Uid,
 };
@@ -135,8 +135,10 @@ fn keep_memory_to_ourselves(audit: &Audit) -> Result<(), RunError> {
     // On fault, so that locking does not make every untouched page of every stack resident.
     let on_fault = MlockAllFlags::from_bits_retain(nix::libc::MCL_ONFAULT);
     let flags = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | on_fault;
-    // A container may forbid it. Nobody should be locked out for the sake of their swap.
-    if let Err(error) = mlockall(flags) {
+    // Without the limit first: under one, a later thread or buffer would fail instead. A container
+    // may forbid both, and nobody should be locked out for the sake of their swap.
+    let unlimited = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
+    if let Err(error) = unlimited.and_then(|()| mlockall(flags)) {
         audit.trouble(&format!("mlockall: {error}: secrets in memory may reach the swap"));
     }
     Ok(())
