@@ -12,7 +12,7 @@ use crate::{
     account_name,
     arguments::Enroll,
     bus, environment,
-    failure::Failure,
+    failure::{Failure, Name},
     output::{self, Format},
     printable, prompt,
 };
@@ -61,7 +61,7 @@ fn confirm(user: &str, format: Format) -> Result<Zeroizing<Vec<String>>, Failure
         let code = match prompt::line("Code from the app: ", format) {
             Ok(line) => line,
             // A script learns why its last code was refused; a person has read it already.
-            Err(failure) if failure.name == "NoInput" && format == Format::Json => {
+            Err(failure) if failure.name == Name::NoInput && format == Format::Json => {
                 return Err(refusal.unwrap_or(failure));
             }
             Err(failure) => return Err(failure),
@@ -70,7 +70,7 @@ fn confirm(user: &str, format: Format) -> Result<Zeroizing<Vec<String>>, Failure
             Ok(recovery_codes) => return Ok(recovery_codes),
             Err(failure) => failure,
         };
-        if failure.name != "WrongCode" || retries == 0 {
+        if failure.name != Name::WrongCode || retries == 0 {
             return Err(failure);
         }
         retries -= 1;
@@ -99,8 +99,12 @@ fn cancel(user: &str, format: Format) -> Result<(), Failure> {
 /// Adds how to go on, where there is something to go on with.
 fn with_way_back(failure: Failure, named: Option<&str>) -> Failure {
     if !matches!(
-        failure.name.as_str(),
-        "WrongCode" | "NoInput" | "Interrupted" | "Throttled" | "LimitsExceeded"
+        failure.name,
+        Name::WrongCode
+            | Name::NoInput
+            | Name::Interrupted
+            | Name::Throttled
+            | Name::LimitsExceeded
     ) {
         return failure;
     }

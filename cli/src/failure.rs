@@ -1,11 +1,13 @@
 //! From an error to words for a person, a name for a script and an exit status.
 
+mod name;
 mod unreachable;
 
 use std::io;
 
 use twinlock_interface::Error;
-use zbus::DBusError as _;
+
+pub(crate) use name::Name;
 
 use crate::printable;
 
@@ -36,38 +38,38 @@ impl Exit {
 /// Why a command did not do what was asked.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// For scripts: the last part of the D-Bus error name, or a name given here.
-    pub(crate) name: String,
+    /// For scripts.
+    pub(crate) name: Name,
     /// For people: what is wrong, and what to do about it.
     pub(crate) message: String,
     pub(crate) exit: Exit,
 }
 
 impl Failure {
-    fn new(name: &str, exit: Exit, message: impl Into<String>) -> Self {
-        Self { name: name.to_owned(), message: message.into(), exit }
+    fn new(name: Name, exit: Exit, message: impl Into<String>) -> Self {
+        Self { name, message: message.into(), exit }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self::new("Usage", Exit::Usage, message)
+        Self::new(Name::Usage, Exit::Usage, message)
     }
 
     pub(crate) fn no_own_account(message: impl Into<String>) -> Self {
-        Self::new("NoSuchAccount", Exit::Refused, message)
+        Self::new(Name::NoSuchAccount, Exit::Refused, message)
     }
 
     pub(crate) fn no_input() -> Self {
-        Self::new("NoInput", Exit::Refused, "No code was given.")
+        Self::new(Name::NoInput, Exit::Refused, "No code was given.")
     }
 
     pub(crate) fn interrupted() -> Self {
-        Self::new("Interrupted", Exit::Interrupted, "Interrupted.")
+        Self::new(Name::Interrupted, Exit::Interrupted, "Interrupted.")
     }
 
     /// Named like the daemon's own answer, which it would have been.
     pub(crate) fn not_a_code() -> Self {
         Self::new(
-            "WrongCode",
+            Name::WrongCode,
             Exit::Refused,
             "That is not a code: the app shows 6 to 8 digits, a recovery code has 16 letters and \
              digits. Nothing was sent.",
@@ -75,20 +77,20 @@ impl Failure {
     }
 
     pub(crate) fn not_confirmed() -> Self {
-        Self::new("NotConfirmed", Exit::Refused, "Nothing was changed.")
+        Self::new(Name::NotConfirmed, Exit::Refused, "Nothing was changed.")
     }
 
     pub(crate) fn output(error: &io::Error) -> Self {
-        Self::new("Output", Exit::Refused, format!("The output could not be written: {error}."))
+        Self::new(Name::Output, Exit::Refused, format!("The output could not be written: {error}."))
     }
 
     pub(crate) fn input(error: &io::Error) -> Self {
-        Self::new("Input", Exit::Refused, format!("The input could not be read: {error}."))
+        Self::new(Name::Input, Exit::Refused, format!("The input could not be read: {error}."))
     }
 
     pub(crate) fn runtime(error: &io::Error) -> Self {
         Self::new(
-            "BusUnreachable",
+            Name::BusUnreachable,
             Exit::Unreachable,
             format!("The call could not be prepared: {error}."),
         )
@@ -96,7 +98,7 @@ impl Failure {
 
     pub(crate) fn deadline(seconds: u64) -> Self {
         Self::new(
-            "DeadlineExceeded",
+            Name::DeadlineExceeded,
             Exit::Unreachable,
             format!(
                 "No answer within {seconds} seconds. What was asked may still have been done: \
@@ -115,107 +117,96 @@ impl Failure {
 }
 
 /// What the daemon says stands first; it does not know this program, so the command that helps is
-/// added here. Exhaustive: a new error in the contract needs its words before anything compiles.
+/// added here. Exhaustive: a new error in the contract needs its advice before anything compiles.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         use Exit::{Refused, Unreachable, Usage};
-        let (exit, said, otherwise, advice) = match &error {
+        let (name, exit, said, advice) = match &error {
             Error::Bus(cause) => return unreachable::failure(cause),
-            Error::NotAuthorized(said) => {
-                (Refused, said, "You may not do this to this account.", "Try it with sudo.")
+            Error::NotAuthorized(said) => (Name::NotAuthorized, Refused, said, "Try it with sudo."),
+            Error::NoSuchAccount(said) => {
+                (Name::NoSuchAccount, Refused, said, "`getent passwd` shows which there are.")
             }
-            Error::NoSuchAccount(said) => (
+            Error::AccountMismatch(said) => (
+                Name::AccountMismatch,
                 Refused,
                 said,
-                "This host knows no such account.",
-                "`getent passwd` shows which there are.",
+                "If the account was made anew, `sudo twinlock reset NAME` clears the old record.",
             ),
-            Error::NotEnrolled(said) => (
-                Refused,
-                said,
-                "The account has no authenticator.",
-                "`twinlock enroll` sets one up.",
-            ),
+            Error::NotEnrolled(said) => {
+                (Name::NotEnrolled, Refused, said, "`twinlock enroll` sets an authenticator up.")
+            }
             Error::AlreadyEnrolled(said) => (
+                Name::AlreadyEnrolled,
                 Refused,
                 said,
-                "The account has an authenticator already.",
                 "`twinlock remove` removes it against a code, `sudo twinlock reset` without one.",
             ),
-            Error::NoPendingEnrollment(said) => (
-                Refused,
-                said,
-                "No enrolment is under way, or it has ended.",
-                "`twinlock enroll` starts a new one.",
-            ),
+            Error::NoPendingEnrollment(said) => {
+                (Name::NoPendingEnrollment, Refused, said, "`twinlock enroll` starts a new one.")
+            }
             Error::WrongCode(said) => (
+                Name::WrongCode,
                 Refused,
                 said,
-                "The code is wrong or was used before.",
                 "A code counts once: wait for the next. If none is accepted, compare the clocks \
                  of the phone and of this host.",
             ),
             Error::Throttled(said) => (
+                Name::Throttled,
                 Refused,
                 said,
-                "Too many wrong codes.",
                 "`twinlock status` says until when, `sudo twinlock unlock` ends it.",
             ),
-            Error::NoSuchSession(said) => (Refused, said, "The login is over.", "Start again."),
+            Error::NoSuchSession(said) => (Name::NoSuchSession, Refused, said, "Start again."),
             Error::LimitsExceeded(said) => {
-                (Refused, said, "Too many calls at once.", "Try again in a minute.")
+                (Name::LimitsExceeded, Refused, said, "Try again in a minute.")
             }
             Error::InvalidArgument(said) => {
-                (Usage, said, "The account name is too long or malformed.", "Check the name.")
+                (Name::InvalidArgument, Usage, said, "Check the account name.")
             }
             Error::Unavailable(said) => (
+                Name::Unavailable,
                 Unreachable,
                 said,
-                "twinlockd cannot answer now.",
                 "`systemctl status twinlockd`, or the system log, says why.",
             ),
         };
-        let name = error.name();
-        let name = name.rsplit('.').next().unwrap_or_default();
-        let said = if said.trim().is_empty() { otherwise } else { said.trim() };
-        Self::new(name, exit, printable::paragraph(said)).advise(advice)
+        Self::new(name, exit, printable::paragraph(said.trim())).advise(advice)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use zbus::DBusError as _;
+
     use super::*;
 
     type Variant = fn(String) -> Error;
-    const ANSWERS: [(Variant, &str, u8); 11] = [
-        (Error::NotAuthorized, "NotAuthorized", 1),
-        (Error::NoSuchAccount, "NoSuchAccount", 1),
-        (Error::NotEnrolled, "NotEnrolled", 1),
-        (Error::AlreadyEnrolled, "AlreadyEnrolled", 1),
-        (Error::NoPendingEnrollment, "NoPendingEnrollment", 1),
-        (Error::WrongCode, "WrongCode", 1),
-        (Error::Throttled, "Throttled", 1),
-        (Error::NoSuchSession, "NoSuchSession", 1),
-        (Error::LimitsExceeded, "LimitsExceeded", 1),
-        (Error::InvalidArgument, "InvalidArgument", 2),
-        (Error::Unavailable, "Unavailable", 3),
+    const ANSWERS: [(Variant, Name, u8); 12] = [
+        (Error::NotAuthorized, Name::NotAuthorized, 1),
+        (Error::NoSuchAccount, Name::NoSuchAccount, 1),
+        (Error::AccountMismatch, Name::AccountMismatch, 1),
+        (Error::NotEnrolled, Name::NotEnrolled, 1),
+        (Error::AlreadyEnrolled, Name::AlreadyEnrolled, 1),
+        (Error::NoPendingEnrollment, Name::NoPendingEnrollment, 1),
+        (Error::WrongCode, Name::WrongCode, 1),
+        (Error::Throttled, Name::Throttled, 1),
+        (Error::NoSuchSession, Name::NoSuchSession, 1),
+        (Error::LimitsExceeded, Name::LimitsExceeded, 1),
+        (Error::InvalidArgument, Name::InvalidArgument, 2),
+        (Error::Unavailable, Name::Unavailable, 3),
     ];
 
     #[test]
     fn every_answer_of_the_daemon_has_its_name_and_exit_status() {
         for (variant, name, status) in ANSWERS {
-            let failure = Failure::from(variant("Said so.".into()));
-            assert_eq!((failure.name.as_str(), failure.exit.code()), (name, status));
+            let error = variant("Said so.".into());
+            assert!(error.name().as_str().ends_with(&format!(".Error.{name:?}")), "{error:?}");
+            let failure = Failure::from(error);
+            assert_eq!((failure.name, failure.exit.code()), (name, status));
             let (said, advice) = failure.message.split_once('\n').unwrap();
-            assert!(said == "Said so." && advice.ends_with('.'), "{name}: {}", failure.message);
-        }
-    }
-
-    #[test]
-    fn a_daemon_that_says_nothing_leaves_nobody_without_words() {
-        for (variant, name, _) in ANSWERS {
-            let failure = Failure::from(variant(String::new()));
-            assert!(failure.message.contains(".\n"), "{name}: {}", failure.message);
+            assert!(said == "Said so." && advice.ends_with('.'), "{name:?}: {}", failure.message);
         }
     }
 

@@ -12,7 +12,7 @@ use std::{
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Name};
 
 /// What the result is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,13 +72,13 @@ struct ErrorObject<'a> {
 
 #[derive(Serialize)]
 struct ErrorBody<'a> {
-    name: &'a str,
+    name: Name,
     message: &'a str,
 }
 
 impl<'a> From<&'a Failure> for ErrorObject<'a> {
     fn from(failure: &'a Failure) -> Self {
-        Self { error: ErrorBody { name: &failure.name, message: &failure.message } }
+        Self { error: ErrorBody { name: failure.name, message: &failure.message } }
     }
 }
 

@@ -148,6 +148,7 @@ mod tests {
     use std::io::{Write, pipe};
 
     use super::*;
+    use crate::failure::Name;
 
     fn lines_of(input: &[u8]) -> Vec<Option<String>> {
         let (reader, mut writer) = pipe().unwrap();
@@ -190,7 +191,7 @@ mod tests {
     #[test]
     fn only_what_could_be_a_code_is_sent() {
         assert_eq!(sendable_code("123 456").unwrap(), "123 456");
-        assert_eq!(sendable_code("hunter2").unwrap_err().name, "WrongCode");
+        assert_eq!(sendable_code("hunter2").unwrap_err().name, Name::WrongCode);
     }
 
     #[test]

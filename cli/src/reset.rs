@@ -50,6 +50,7 @@ struct ResetObject<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Name;
 
     #[test]
     fn json_keys_are_the_documented_ones() {
@@ -63,7 +64,7 @@ mod tests {
     fn only_the_name_itself_confirms() {
         assert!(is_same("alice", "alice").is_ok());
         for typed in ["", "y", "yes", "Alice", "alic"] {
-            assert_eq!(is_same("alice", typed).unwrap_err().name, "NotConfirmed", "{typed}");
+            assert_eq!(is_same("alice", typed).unwrap_err().name, Name::NotConfirmed, "{typed}");
         }
     }
 }

@@ -1,35 +1,25 @@
 //! What root does to other people's accounts.
 
-use crate::{
-    audit::{Action, Event, Outcome},
-    daemon::Daemon,
-    failure::Failure,
-    identity::Identity,
-    store::accounts::Lookup,
-};
+use crate::{daemon::Daemon, failure::Failure, identity::Identity, store::accounts::Lookup};
 
 /// Forgets an account's failures and opens every lane; authenticators and replay records stay.
 pub(crate) async fn unlock(daemon: &Daemon, caller: u32, account: Identity) -> Result<(), Failure> {
-    let (account, _) = daemon.account(account).await?;
-    let asked = account.clone();
+    let (account, _) = daemon.account(caller, account).await?;
     let unlocked = daemon.store.run(move |records| {
-        if let Lookup::Found(record) = records.account(&asked)? {
+        if let Lookup::Found(record) = records.account(&account)? {
             let mut throttle = record.throttle;
             throttle.unlock();
-            records.write_throttle(asked.uid, &throttle)?;
+            records.write_throttle(account.uid, &throttle)?;
         }
         Ok(())
     });
-    unlocked.await?;
-    note(daemon, caller, Action::Unlock, &account.name, Some(account.uid));
-    Ok(())
+    Ok(unlocked.await?)
 }
 
 /// Forgets everything about an account. Takes the recorded name as well as today's, so that it
 /// clears up after an account that was deleted or given another uid.
 pub(crate) async fn reset(
     daemon: &Daemon,
-    caller: u32,
     name: &str,
     account: Option<Identity>,
 ) -> Result<(), Failure> {
@@ -45,11 +35,5 @@ pub(crate) async fn reset(
     if !forgotten.await? {
         return Err(if account.is_some() { Failure::NotEnrolled } else { Failure::NoSuchAccount });
     }
-    note(daemon, caller, Action::Reset, name, account.map(|account| account.uid));
     Ok(())
-}
-
-fn note(daemon: &Daemon, caller: u32, action: Action, user: &str, uid: Option<u32>) {
-    let outcome = Outcome::Done;
-    daemon.audit.record(&Event { action, outcome, reason: "-", user, uid, caller, context: None });
 }

@@ -36,6 +36,7 @@ pub(crate) enum Action {
     EnrollmentConfirm,
     EnrollmentCancel,
     EnrollmentRemove,
+    EnrollmentStatus,
     Unlock,
     Reset,
 }
@@ -48,6 +49,7 @@ impl Action {
             Self::EnrollmentConfirm => "enrollment-confirm",
             Self::EnrollmentCancel => "enrollment-cancel",
             Self::EnrollmentRemove => "enrollment-remove",
+            Self::EnrollmentStatus => "enrollment-status",
             Self::Unlock => "unlock",
             Self::Reset => "reset",
         }

@@ -9,18 +9,27 @@ mod enrollment;
 mod login;
 mod manager;
 mod reply;
+mod socket;
+mod traffic;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use tokio::net::UnixStream;
 use twinlock_interface::names;
 use zbus::{
     Connection,
     connection::{AuthMechanism, Builder},
-    fdo::{RequestNameFlags, RequestNameReply},
+    fdo::{DBusProxy, RequestNameFlags, RequestNameReply},
+    proxy::CacheProperties,
 };
 
 use crate::daemon::Daemon;
 use door::Door;
+use socket::BusSocket;
+use traffic::Traffic;
+
+/// How long the bus may take to say who a caller is. It takes microseconds or has stopped.
+const ANSWER_OF_THE_BUS: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(crate) enum BusError {
@@ -53,11 +62,15 @@ impl std::fmt::Display for BusError {
 /// Connects, puts the object in place, and only then takes the name: a client that sees the name
 /// finds the object.
 pub(crate) async fn serve(daemon: Arc<Daemon>) -> Result<Connection, BusError> {
-    let connection = Builder::address(names::SYSTEM_BUS_ADDRESS)
-        .auth_mechanism(AuthMechanism::External)
-        .build()
-        .await?;
-    let door = Arc::new(Door::new(&connection, daemon).await?);
+    let traffic = Traffic::default();
+    let socket = BusSocket {
+        stream: connect().await?,
+        traffic: traffic.clone(),
+        bus: ask_about_callers().await?,
+    };
+    let connection =
+        Builder::socket(socket).auth_mechanism(AuthMechanism::External).build().await?;
+    let door = Arc::new(Door { daemon, traffic });
     let objects = connection.object_server();
     objects.at(names::OBJECT_PATH, login::Login(door.clone())).await?;
     objects.at(names::OBJECT_PATH, enrollment::Enrollment(door.clone())).await?;
@@ -67,4 +80,18 @@ pub(crate) async fn serve(daemon: Arc<Daemon>) -> Result<Connection, BusError> {
         RequestNameReply::PrimaryOwner | RequestNameReply::AlreadyOwner => Ok(connection),
         RequestNameReply::InQueue | RequestNameReply::Exists => Err(BusError::NameTaken),
     }
+}
+
+async fn connect() -> Result<UnixStream, BusError> {
+    UnixStream::connect(names::SYSTEM_BUS_SOCKET).await.map_err(|error| BusError::Bus(error.into()))
+}
+
+/// A connection on which the bus is asked who a caller is, and nothing else.
+async fn ask_about_callers() -> Result<DBusProxy<'static>, BusError> {
+    let connection = Builder::address(names::SYSTEM_BUS_ADDRESS)
+        .auth_mechanism(AuthMechanism::External)
+        .method_timeout(ANSWER_OF_THE_BUS)
+        .build()
+        .await?;
+    Ok(DBusProxy::builder(&connection).cache_properties(CacheProperties::No).build().await?)
 }

@@ -1,4 +1,4 @@
-//! `/etc/twinlock/twinlock.toml`: the daemon's settings. Policy is not in it.
+//! `/etc/twinlock/twinlock.toml`: the daemon's settings.
 //!
 //! A key nobody knows, a value out of bounds or a file others may write ends the start with an
 //! error that names it: a typo must not silently become a weaker setting.
@@ -117,6 +117,12 @@ impl Config {
         let lock_for = bounded(file.lock.minutes, 15, 1..=1440, "lock.minutes", "1 to 1440")? * 60;
         let lock_at_most =
             bounded(file.lock.at_most_hours, 24, 1..=168, "lock.at_most_hours", "1 to 168")? * 3600;
+        if lock_at_most < lock_for {
+            return Err(ConfigError::OutOfBounds {
+                key: "lock.at_most_hours",
+                allowed: "no shorter than lock.minutes",
+            });
+        }
         if let Some(issuer) = &file.issuer
             && (issuer.is_empty() || issuer.len() > 64 || issuer.chars().any(char::is_control))
         {
@@ -144,7 +150,7 @@ impl Config {
                     // Zero would mean "no limit" to one reader and "always locked" to another.
                     lock_after: failures(file.lock.after, defaults.lock_after, "lock.after")?,
                     lock_for: Duration::from_secs(lock_for),
-                    lock_at_most: Duration::from_secs(lock_at_most.max(lock_for)),
+                    lock_at_most: Duration::from_secs(lock_at_most),
                     close_after: failures(
                         file.lock.close_after,
                         defaults.close_after,
@@ -219,6 +225,7 @@ mod tests {
             "[lock]\nclose_after = 0",
             "[lock]\nclose_after = 101",
             "[lock]\nminutes = 0",
+            "[lock]\nminutes = 90\nat_most_hours = 1",
             "window = 3",
             "session_seconds = 0",
             "pending_minutes = 0",

@@ -54,25 +54,38 @@ impl Daemon {
     /// which are empty when there are none. Names that share a uid share one account, as long as
     /// the host still gives the recorded name that uid (I10).
     ///
-    /// Fails with `IdentityMismatch` when name or uid were given to somebody else.
+    /// Fails with `AccountMismatch` when name or uid were given to somebody else.
     pub(crate) async fn account(
         &self,
+        caller: u32,
         identity: Identity,
     ) -> Result<(Identity, AccountRecord), Failure> {
         let recorded = match self.look_up(&identity).await? {
-            Lookup::Found(record) => return Ok((identity, record)),
-            Lookup::Absent => return Ok((identity, AccountRecord::default())),
             Lookup::Mismatch { recorded } => recorded,
+            lookup => return Ok((identity, lookup.record().ok_or(Failure::AccountMismatch)?)),
         };
-        if recorded.uid != identity.uid
-            || self.identities.by_name(&recorded.name).await?.as_ref() != Some(&recorded)
-        {
-            return Err(Failure::IdentityMismatch);
-        }
-        match self.look_up(&recorded).await? {
-            Lookup::Found(record) => Ok((recorded, record)),
-            Lookup::Absent | Lookup::Mismatch { .. } => Err(Failure::IdentityMismatch),
-        }
+        let today = self.identities.by_name(caller, &recorded.name).await?;
+        let found = if today.as_ref() != Some(&recorded) {
+            // Whoever the record was of is gone. Failures alone are not worth refusing the next
+            // holder of the name or uid for good; an authenticator is.
+            let gone = recorded.clone();
+            if !self.store.run(move |records| records.forget_if_never_enrolled(gone.uid)).await? {
+                return Err(Failure::AccountMismatch);
+            }
+            identity
+        } else if recorded.uid == identity.uid {
+            recorded
+        } else {
+            return Err(Failure::AccountMismatch);
+        };
+        let record = self.look_up(&found).await?.record().ok_or(Failure::AccountMismatch)?;
+        Ok((found, record))
+    }
+
+    /// Takes as long as [`Self::account`] does for an account that is not there (I16).
+    pub(crate) async fn no_account(&self) -> Result<(), Failure> {
+        let nobody = Identity { uid: u32::MAX, name: String::new() };
+        self.look_up(&nobody).await.map(drop)
     }
 
     async fn look_up(&self, identity: &Identity) -> Result<Lookup, Failure> {

@@ -7,8 +7,8 @@
 use twinlock_interface::{Material, State, Status};
 use twinlock_verifier::{
     answer::{Answer, Otp},
-    enrollment::{Confirmed, Pending},
-    judge::Verdict,
+    enrollment::{Confirmed, Pending, is_expired},
+    judge::{Refusal, Verdict},
     key_uri::key_uri,
     shared_secret::SharedSecret,
     source::Source,
@@ -18,19 +18,16 @@ use twinlock_verifier::{
 use zeroize::Zeroizing;
 
 use crate::{
-    audit::{Action, Event, Outcome},
     clock,
     daemon::Daemon,
     failure::Failure,
     identity::Identity,
-    login::{closure_word, refusal_word},
-    proof::{self, Attempt, Proven},
-    store::{
-        Records, StoreError,
-        accounts::{AccountRecord, Lookup},
-    },
+    proof::{self, Attempt, Ruling},
+    store::{Records, StoreError, accounts::AccountRecord},
 };
 
+/// A code that does not match a pending enrolment.
+const WRONG_CODE: Failure = Failure::Refused(Refusal::WrongCode);
 /// 160 bit, as RFC 4226 R6 recommends.
 const SECRET_BYTES: usize = 20;
 
@@ -40,7 +37,7 @@ pub(crate) async fn begin(
     caller: u32,
     account: Identity,
 ) -> Result<Material, Failure> {
-    let (account, _) = daemon.account(account).await?;
+    let (account, _) = daemon.account(caller, account).await?;
     let mut bytes = Zeroizing::new([0_u8; SECRET_BYTES]);
     getrandom::fill(bytes.as_mut()).map_err(|_| Failure::Internal("no random bytes"))?;
     let fresh = SharedSecret::from_bytes(bytes.as_ref())
@@ -56,7 +53,7 @@ pub(crate) async fn begin(
             return Ok(Err(Failure::AlreadyEnrolled));
         }
         if let Some(sealed) = record.pending {
-            let pending = sealed.unseal_pending(&vault)?;
+            let pending = sealed.unseal(&vault)?;
             if !pending.is_expired(now, lifetime) {
                 return Ok(Ok(pending));
             }
@@ -67,7 +64,6 @@ pub(crate) async fn begin(
         Ok(Ok(fresh))
     });
     let pending = pending.await??;
-    note(daemon, caller, &account, Action::EnrollmentBegin, Outcome::Done, "pending");
     Ok(material(daemon, &account, &pending))
 }
 
@@ -78,34 +74,22 @@ pub(crate) async fn confirm(
     account: Identity,
     code: &str,
 ) -> Result<Vec<Zeroizing<String>>, Failure> {
-    let (account, _) = daemon.account(account).await?;
+    let (account, _) = daemon.account(caller, account).await?;
     let now = clock::now();
-    let confirmed = confirm_with(daemon, &account, code, now).await;
-    let (outcome, reason) = match &confirmed {
-        Ok(_) => (Outcome::Done, "confirmed"),
-        Err(Failure::WrongCode) => (Outcome::Refused, "wrong-code"),
-        Err(Failure::NoPendingEnrollment) => (Outcome::Refused, "not-pending"),
-        Err(_) => (Outcome::Failed, "unavailable"),
-    };
-    note(daemon, caller, &account, Action::EnrollmentConfirm, outcome, reason);
-    confirmed
-}
-
-async fn confirm_with(
-    daemon: &Daemon,
-    account: &Identity,
-    code: &str,
-    now: Timestamp,
-) -> Result<Vec<Zeroizing<String>>, Failure> {
-    // Looked at twice with one `now`: first, so that a wrong code costs no ten bcrypts; then
-    // again inside the transaction that confirms, where a second confirmation finds nothing.
-    let first_look = match_code(daemon, account, code, now);
-    daemon.store.run(move |records| Ok(first_look(records)?.map(drop))).await??;
-    let (codes, hashes) = daemon.recovery_hasher.fresh_set().await?;
-    let second_look = match_code(daemon, account, code, now);
+    // Looked at three times with one `now`: so that a wrong code costs no bcrypt, that an enrolment
+    // cancelled while this one queued costs none either, and inside the transaction that confirms,
+    // where a second confirmation finds nothing.
+    let look = || match_code(daemon, &account, code, now);
+    let first = look();
+    daemon.store.run(move |records| Ok(first(records)?.map(drop))).await??;
+    let turn = daemon.recovery_hasher.set_turn().await?;
+    let second = look();
+    daemon.store.run(move |records| Ok(second(records)?.map(drop))).await??;
+    let (codes, hashes) = daemon.recovery_hasher.fresh_set(turn).await?;
+    let last = look();
     let uid = account.uid;
     let stored = daemon.store.run(move |records| {
-        let confirmed = match second_look(records)? {
+        let confirmed = match last(records)? {
             Ok(confirmed) => confirmed,
             Err(failure) => return Ok(Err(failure)),
         };
@@ -134,18 +118,18 @@ fn match_code(
         let Some(sealed) = load(records, &identity)?.pending else {
             return Ok(Err(Failure::NoPendingEnrollment));
         };
-        let pending = sealed.unseal_pending(&vault)?;
+        let pending = sealed.unseal(&vault)?;
         if pending.is_expired(now, lifetime) {
             return Ok(Err(Failure::NoPendingEnrollment));
         }
-        let Some(otp) = otp else { return Ok(Err(Failure::WrongCode)) };
-        Ok(pending.confirm(&otp, now, window).map_err(|_| Failure::WrongCode))
+        let Some(otp) = otp else { return Ok(Err(WRONG_CODE)) };
+        Ok(pending.confirm(&otp, now, window).map_err(|_| WRONG_CODE))
     }
 }
 
 /// Drops the pending enrolment and leaves nothing behind.
 pub(crate) async fn cancel(daemon: &Daemon, caller: u32, account: Identity) -> Result<(), Failure> {
-    let (account, _) = daemon.account(account).await?;
+    let (account, _) = daemon.account(caller, account).await?;
     let uid = account.uid;
     let dropped = daemon.store.run(move |records| {
         let dropped = records.drop_pending(uid)?;
@@ -155,7 +139,6 @@ pub(crate) async fn cancel(daemon: &Daemon, caller: u32, account: Identity) -> R
     if !dropped.await? {
         return Err(Failure::NoPendingEnrollment);
     }
-    note(daemon, caller, &account, Action::EnrollmentCancel, Outcome::Done, "cancelled");
     Ok(())
 }
 
@@ -167,33 +150,21 @@ pub(crate) async fn remove(
     account: Identity,
     code: &str,
 ) -> Result<(), Failure> {
-    let (account, record) = daemon.account(account).await?;
+    let (account, record) = daemon.account(caller, account).await?;
     if record.confirmed.is_empty() {
         return Err(Failure::NotEnrolled);
     }
-    let attempt = Attempt {
-        identity: account.clone(),
-        answer: Answer::parse(code),
-        source: Source::Local,
-        now: clock::now(),
-    };
-    let (outcome, reason, result) = match proof::prove(daemon, attempt, erase).await {
-        Ok(Proven::Judged { verdict: Verdict::Accepted(_), .. }) => {
-            (Outcome::Done, "removed", Ok(()))
+    let source = if caller == 0 { Source::Local } else { Source::OwnProgram };
+    let attempt =
+        Attempt { identity: account, answer: Answer::parse(code), source, now: clock::now() };
+    match proof::prove(daemon, attempt, erase).await? {
+        Ruling::Judged { verdict: Verdict::Accepted(_), .. } => Ok(()),
+        Ruling::Judged { verdict: Verdict::Refused(refusal), .. } => Err(Failure::Refused(refusal)),
+        Ruling::Judged { verdict: Verdict::Throttled(closure), .. } => {
+            Err(Failure::Throttled(closure))
         }
-        Ok(Proven::Judged { verdict: Verdict::Refused(refusal), .. }) => {
-            (Outcome::Refused, refusal_word(&refusal), Err(Failure::WrongCode))
-        }
-        Ok(Proven::Judged { verdict: Verdict::Throttled(closure), .. }) => {
-            (Outcome::Throttled, closure_word(&closure), Err(Failure::Throttled(closure)))
-        }
-        Ok(Proven::Mismatch) => {
-            (Outcome::Refused, "identity-mismatch", Err(Failure::IdentityMismatch))
-        }
-        Err(failure) => (Outcome::Failed, "unavailable", Err(failure)),
-    };
-    note(daemon, caller, &account, Action::EnrollmentRemove, outcome, reason);
-    result
+        Ruling::Mismatch => Err(Failure::AccountMismatch),
+    }
 }
 
 fn erase(records: &Records<'_>, account: &Identity) -> Result<(), StoreError> {
@@ -202,8 +173,12 @@ fn erase(records: &Records<'_>, account: &Identity) -> Result<(), StoreError> {
 }
 
 /// Tells how the account stands.
-pub(crate) async fn status(daemon: &Daemon, account: Identity) -> Result<Status, Failure> {
-    let (account, record) = daemon.account(account).await?;
+pub(crate) async fn status(
+    daemon: &Daemon,
+    caller: u32,
+    account: Identity,
+) -> Result<Status, Failure> {
+    let (account, record) = daemon.account(caller, account).await?;
     let now = clock::now();
     let lifetime = daemon.config.pending_lifetime;
     let expires_at = |started: Timestamp| started.saturating_add(lifetime);
@@ -211,9 +186,9 @@ pub(crate) async fn status(daemon: &Daemon, account: Identity) -> Result<Status,
         .pending
         .as_ref()
         .map(|pending| pending.started_at)
-        .filter(|started| now.saturating_since(*started) < lifetime);
+        .filter(|started| !is_expired(*started, now, lifetime));
     let (state, since) = match (record.confirmed.first(), pending) {
-        (Some(first), _) => (State::On, first.confirmed_at),
+        (Some(first), _) => (State::On, Some(first.confirmed_at)),
         (None, Some(started)) => (State::Pending, Some(started)),
         (None, None) => (State::Off, None),
     };
@@ -237,11 +212,8 @@ pub(crate) async fn status(daemon: &Daemon, account: Identity) -> Result<Status,
 }
 
 fn load(records: &Records<'_>, account: &Identity) -> Result<AccountRecord, StoreError> {
-    match records.account(account)? {
-        Lookup::Found(record) => Ok(record),
-        Lookup::Absent => Ok(AccountRecord::default()),
-        Lookup::Mismatch { .. } => Err(StoreError::Corrupt("an identity changed under its job")),
-    }
+    let changed = StoreError::Corrupt("an identity changed under its job");
+    records.account(account)?.record().ok_or(changed)
 }
 
 fn material(daemon: &Daemon, account: &Identity, pending: &Pending) -> Material {
@@ -256,23 +228,4 @@ fn material(daemon: &Daemon, account: &Identity, pending: &Pending) -> Material 
         secret_base32: pending.secret().to_base32().to_string(),
         expires_at: pending.expires_at(daemon.config.pending_lifetime).unix(),
     }
-}
-
-fn note(
-    daemon: &Daemon,
-    caller: u32,
-    account: &Identity,
-    action: Action,
-    outcome: Outcome,
-    reason: &'static str,
-) {
-    daemon.audit.record(&Event {
-        action,
-        outcome,
-        reason,
-        user: &account.name,
-        uid: Some(account.uid),
-        caller,
-        context: None,
-    });
 }

@@ -1,9 +1,9 @@
 //! Why a use case could not be carried out. A refused code is a value, not one of these, where the
 //! caller is a login; where the caller is a person at a command, it is an answer they must see.
 
-use twinlock_verifier::throttle::Closure;
+use twinlock_verifier::{judge::Refusal, throttle::Closure};
 
-use crate::{identity::IdentityError, store::StoreError};
+use crate::{audit::Outcome, identity::IdentityError, store::StoreError};
 
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -12,17 +12,56 @@ pub(crate) enum Failure {
     NotEnrolled,
     AlreadyEnrolled,
     NoPendingEnrollment,
-    WrongCode,
+    Refused(Refusal),
     Throttled(Closure),
     NoSuchSession,
     /// The user database has given a recorded name or uid to somebody else (I10).
-    IdentityMismatch,
+    AccountMismatch,
     LimitsExceeded,
     InvalidArgument(&'static str),
     Store(StoreError),
     Identity(IdentityError),
     /// The kernel gave no random bytes, or a worker thread died.
     Internal(&'static str),
+}
+
+impl Failure {
+    /// The failure in the words of the log.
+    pub(crate) fn audited(&self) -> (Outcome, &'static str) {
+        match self {
+            Self::NotAuthorized => (Outcome::Refused, "not-authorized"),
+            Self::NoSuchAccount => (Outcome::Refused, "unknown-name"),
+            Self::NotEnrolled => (Outcome::Refused, "not-enrolled"),
+            Self::AlreadyEnrolled => (Outcome::Refused, "already-enrolled"),
+            Self::NoPendingEnrollment => (Outcome::Refused, "not-pending"),
+            Self::Refused(refusal) => (Outcome::Refused, refusal_word(refusal)),
+            Self::Throttled(closure) => (Outcome::Throttled, closure_word(closure)),
+            Self::NoSuchSession => (Outcome::Refused, "no-such-session"),
+            Self::AccountMismatch => (Outcome::Refused, "account-mismatch"),
+            Self::LimitsExceeded => (Outcome::Refused, "limits-exceeded"),
+            Self::InvalidArgument(_) => (Outcome::Refused, "invalid-argument"),
+            Self::Store(_) | Self::Identity(_) | Self::Internal(_) => {
+                (Outcome::Failed, "unavailable")
+            }
+        }
+    }
+}
+
+/// The word for the log; the person is told the same whatever it is (I16).
+pub(crate) fn refusal_word(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::NotEnrolled => "not-enrolled",
+        Refusal::Malformed => "malformed",
+        Refusal::WrongCode => "wrong-code",
+        Refusal::Replayed(_) => "replayed",
+    }
+}
+
+pub(crate) fn closure_word(closure: &Closure) -> &'static str {
+    match closure {
+        Closure::Until(_) => "locked",
+        Closure::Indefinite => "closed",
+    }
 }
 
 impl From<StoreError> for Failure {

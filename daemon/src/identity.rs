@@ -11,9 +11,11 @@ use twinlock_interface::names::MAX_NAME_BYTES;
 
 /// The module gives up after three seconds; the answer must be there before.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// Look-ups at a time. Fewer than the runtime's blocking threads, so that a hanging directory
-/// service does not stop recovery codes from being hashed.
-const AT_ONCE: usize = 6;
+/// Look-ups at a time: for root, which asks for everybody's logins, and for everybody else, so that
+/// nobody holds up the logins of others with names that take long. Together fewer than the
+/// runtime's blocking threads, so that a hanging directory does not stop the hashing either.
+const AT_ONCE_FOR_ROOT: usize = 6;
+const AT_ONCE_FOR_OTHERS: usize = 2;
 
 /// An account: one canonical name and one uid, together (I10).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,20 +45,29 @@ impl std::fmt::Display for IdentityError {
 }
 
 pub(crate) struct Identities {
-    turn: Arc<Semaphore>,
+    root: Arc<Semaphore>,
+    others: Arc<Semaphore>,
 }
 
 impl Identities {
     pub(crate) fn new() -> Self {
-        Self { turn: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self {
+            root: Arc::new(Semaphore::new(AT_ONCE_FOR_ROOT)),
+            others: Arc::new(Semaphore::new(AT_ONCE_FOR_OTHERS)),
+        }
     }
 
-    /// Looks `name` up; `None` when the host answers that there is no such account.
-    pub(crate) async fn by_name(&self, name: &str) -> Result<Option<Identity>, IdentityError> {
+    /// Looks `name` up for `caller`; `None` when the host answers that there is no such account.
+    pub(crate) async fn by_name(
+        &self,
+        caller: u32,
+        name: &str,
+    ) -> Result<Option<Identity>, IdentityError> {
         if name.is_empty() || name.len() > MAX_NAME_BYTES || name.contains('\0') {
             return Ok(None);
         }
-        let (turn, name) = (self.turn.clone(), name.to_owned());
+        let turn = if caller == 0 { self.root.clone() } else { self.others.clone() };
+        let name = name.to_owned();
         timeout(DEADLINE, async move {
             let permit = turn.acquire_owned().await.map_err(|_| IdentityError::Aborted)?;
             spawn_blocking(move || {
@@ -80,7 +91,7 @@ mod tests {
 
     fn look_up(name: &str) -> Option<Identity> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(Identities::new().by_name(name)).unwrap()
+        runtime.block_on(Identities::new().by_name(0, name)).unwrap()
     }
 
     #[test]

@@ -5,14 +5,15 @@
 //! - MUST ask whoever does not exist as it asks everybody, and refuse them at the same cost (I16).
 //! - MUST take a session out of the table before its answer is looked at (I11).
 //! - MUST believe where a login comes from only from root.
-//! - MUST leave one audit line for every way out.
+//! - MUST leave one audit line for every decision; the door leaves one for every call that fails
+//!   before there is any.
 
 use twinlock_interface::{LoginContext, Step};
 use twinlock_verifier::{
     answer::Answer,
-    judge::{Proof, Refusal, Verdict},
+    judge::{Proof, Verdict},
     source::Source,
-    throttle::Closure,
+    throttle::LaneKey,
     time::Timestamp,
 };
 
@@ -21,10 +22,10 @@ use crate::{
     clock,
     config::Unenrolled,
     daemon::Daemon,
-    failure::Failure,
+    failure::{Failure, closure_word, refusal_word},
     identity::Identity,
     messages::{Message, Wait},
-    proof::{self, Attempt, Proven},
+    proof::{self, Attempt, Ruling},
     sessions::{Claimant, Session},
     store::accounts::AccountRecord,
 };
@@ -39,17 +40,24 @@ pub(crate) async fn begin(
     account: Option<Identity>,
     context: LoginContext,
 ) -> Result<(String, Step), Failure> {
-    let (context, source) = believed(caller, context);
     let nobody = |reason| (Claimant::Nobody { name: name.to_owned(), reason }, None);
     let (claimant, record) = match account {
-        None => nobody("unknown-name"),
-        Some(account) => match daemon.account(account).await {
+        None => {
+            daemon.no_account().await?;
+            nobody("unknown-name")
+        }
+        Some(account) => match daemon.account(caller, account).await {
             Ok((identity, record)) => (Claimant::Known(identity), Some(record)),
-            Err(Failure::IdentityMismatch) => nobody("identity-mismatch"),
+            Err(Failure::AccountMismatch) => nobody("account-mismatch"),
             Err(failure) => return Err(failure),
         },
     };
-    let session = Session { caller, claimant, source, context };
+    let (context, source) = believed(caller, name, context);
+    let lane = match &record {
+        Some(record) => record.throttle.lane_of(&source, clock::now()),
+        None => LaneKey::Unknown,
+    };
+    let session = Session { caller, claimant, source, lane, context };
     let step = first_step(daemon, &session, record.as_ref());
     let handle = match step {
         Step::Ask { .. } => daemon.sessions().open(session, clock::monotonic())?,
@@ -79,9 +87,10 @@ pub(crate) async fn answer(
             let (identity, source) = (identity.clone(), session.source);
             let attempt = Attempt { identity, answer, source, now };
             match proof::prove(daemon, attempt, |_, _| Ok(())).await {
-                Ok(proven) => told(proven, now),
+                Ok(ruling) => told(ruling, now),
                 Err(failure) => {
-                    record(daemon, &session, Outcome::Failed, "unavailable");
+                    let (outcome, reason) = failure.audited();
+                    record(daemon, &session, outcome, reason);
                     return Err(failure);
                 }
             }
@@ -92,9 +101,10 @@ pub(crate) async fn answer(
 }
 
 /// Root's word about a login is taken; anybody else is a program of that uid on this host.
-fn believed(caller: u32, context: LoginContext) -> (LoginContext, Source) {
+fn believed(caller: u32, name: &str, context: LoginContext) -> (LoginContext, Source) {
     if caller != 0 {
-        return (LoginContext { service: context.service, ..Default::default() }, Source::Local);
+        let context = LoginContext { service: context.service, ..Default::default() };
+        return (context, Source::OwnProgram);
     }
     let own_name = nix::unistd::gethostname().unwrap_or_default();
     let source = Source::from_pam(
@@ -102,6 +112,7 @@ fn believed(caller: u32, context: LoginContext) -> (LoginContext, Source) {
         context.tty.as_deref(),
         &own_name.to_string_lossy(),
     );
+    let source = source.asked_by(context.ruser.as_deref(), name);
     (context, source)
 }
 
@@ -128,10 +139,10 @@ fn first_step(daemon: &Daemon, session: &Session, account: Option<&AccountRecord
     Step::Wait { text: Message::Wait(wait).text() }
 }
 
-fn told(proven: Proven, now: Timestamp) -> (Outcome, &'static str, Step) {
-    let (verdict, left) = match proven {
-        Proven::Judged { verdict, recovery_codes_left } => (verdict, recovery_codes_left),
-        Proven::Mismatch => return (Outcome::Refused, "identity-mismatch", refuse()),
+fn told(ruling: Ruling, now: Timestamp) -> (Outcome, &'static str, Step) {
+    let (verdict, left) = match ruling {
+        Ruling::Judged { verdict, recovery_codes_left } => (verdict, recovery_codes_left),
+        Ruling::Mismatch => return (Outcome::Refused, "account-mismatch", refuse()),
     };
     match verdict {
         Verdict::Accepted(Proof::Otp { .. }) => {
@@ -146,23 +157,6 @@ fn told(proven: Proven, now: Timestamp) -> (Outcome, &'static str, Step) {
             let text = Message::Wait(Wait::new(&closure, now)).text();
             (Outcome::Throttled, closure_word(&closure), Step::Wait { text })
         }
-    }
-}
-
-/// The word for the log; the person is told the same whatever it is (I16).
-pub(crate) fn refusal_word(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::NotEnrolled => "not-enrolled",
-        Refusal::Malformed => "malformed",
-        Refusal::WrongCode => "wrong-code",
-        Refusal::Replayed(_) => "replayed",
-    }
-}
-
-pub(crate) fn closure_word(closure: &Closure) -> &'static str {
-    match closure {
-        Closure::Until(_) => "locked",
-        Closure::Indefinite => "closed",
     }
 }
 

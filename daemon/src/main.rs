@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             audit::last_words(&error.to_string());
-            ExitCode::FAILURE
+            ExitCode::from(error.exit_status())
         }
     }
 }

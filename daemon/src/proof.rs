@@ -25,7 +25,7 @@ use crate::{
     identity::Identity,
     store::{
         Records, StoreError,
-        accounts::{AccountRecord, Lookup, Uncharged},
+        accounts::{AccountRecord, Uncharged},
     },
     vault::Vault,
 };
@@ -39,7 +39,7 @@ pub(crate) struct Attempt {
 }
 
 /// What came of it.
-pub(crate) enum Proven {
+pub(crate) enum Ruling {
     Judged {
         verdict: Verdict,
         /// Unused recovery codes afterwards.
@@ -57,7 +57,7 @@ pub(crate) async fn prove(
     daemon: &Daemon,
     attempt: Attempt,
     on_accept: OnAccept,
-) -> Result<Proven, Failure> {
+) -> Result<Ruling, Failure> {
     let Attempt { identity, answer, source, now } = attempt;
     let case = Case {
         identity,
@@ -81,16 +81,17 @@ pub(crate) async fn prove_nothing(daemon: &Daemon, answer: &Answer) -> Result<()
     let count = |records: &Records<'_>| records.count_uncharged(Uncharged::UnknownName);
     daemon.store.run(count).await?;
     if let Answer::RecoveryCode(code) = answer {
-        daemon.recovery_hasher.like(None, code).await?;
-        daemon.store.run(count).await?;
+        daemon.recovery_hasher.like_nobody(code).await?;
+        // A wrong code of somebody's is looked for, which writes nothing.
+        daemon.no_account().await?;
     }
     Ok(())
 }
 
-fn refuse_malformed(records: &Records<'_>) -> Result<Proven, StoreError> {
+fn refuse_malformed(records: &Records<'_>) -> Result<Ruling, StoreError> {
     records.count_uncharged(Uncharged::Malformed)?;
     let verdict = judge::malformed().store(|_| Ok::<_, StoreError>(()))?;
-    Ok(Proven::Judged { verdict, recovery_codes_left: 0 })
+    Ok(Ruling::Judged { verdict, recovery_codes_left: 0 })
 }
 
 /// An attempt without its answer.
@@ -113,8 +114,8 @@ enum Charged {
 }
 
 impl Case {
-    fn judge_otp(&self, records: &Records<'_>, otp: &Otp) -> Result<Proven, StoreError> {
-        let Some(record) = self.load(records)? else { return Ok(Proven::Mismatch) };
+    fn judge_otp(&self, records: &Records<'_>, otp: &Otp) -> Result<Ruling, StoreError> {
+        let Some(record) = self.load(records)? else { return Ok(Ruling::Mismatch) };
         let recovery_codes_left = record.recovery.left();
         let authenticators = record.confirmed.iter().map(|sealed| sealed.unseal(&self.vault));
         let account = Account {
@@ -129,14 +130,14 @@ impl Case {
         self.finish(records, verdict, recovery_codes_left)
     }
 
-    async fn prove_recovery(self, daemon: &Daemon, code: &RecoveryCode) -> Result<Proven, Failure> {
+    async fn prove_recovery(self, daemon: &Daemon, code: &RecoveryCode) -> Result<Ruling, Failure> {
         let charging = self.clone();
         let charged = daemon.store.run(move |records| charging.charge_recovery(records)).await?;
         let (attempt, sibling) = match charged {
-            Charged::Mismatch => return Ok(Proven::Mismatch),
+            Charged::Mismatch => return Ok(Ruling::Mismatch),
             Charged::Throttled(closure) => {
                 let verdict = Verdict::Throttled(closure);
-                return Ok(Proven::Judged { verdict, recovery_codes_left: 0 });
+                return Ok(Ruling::Judged { verdict, recovery_codes_left: 0 });
             }
             Charged::Evaluate(attempt, sibling) => (attempt, sibling),
         };
@@ -159,8 +160,8 @@ impl Case {
         records: &Records<'_>,
         attempt: RecoveryAttempt,
         hash: &str,
-    ) -> Result<Proven, StoreError> {
-        let Some(record) = self.load(records)? else { return Ok(Proven::Mismatch) };
+    ) -> Result<Ruling, StoreError> {
+        let Some(record) = self.load(records)? else { return Ok(Ruling::Mismatch) };
         let matched = record.recovery.unused_with_hash(hash);
         let left = record.recovery.left().saturating_sub(u32::from(matched.is_some()));
         let judgement =
@@ -174,38 +175,52 @@ impl Case {
         records: &Records<'_>,
         verdict: Verdict,
         recovery_codes_left: u32,
-    ) -> Result<Proven, StoreError> {
+    ) -> Result<Ruling, StoreError> {
         if let Verdict::Accepted(_) = verdict {
             (self.on_accept)(records, &self.identity)?;
         }
-        Ok(Proven::Judged { verdict, recovery_codes_left })
+        Ok(Ruling::Judged { verdict, recovery_codes_left })
     }
 
-    /// The account's records; empty ones for an account nobody has seen yet, `None` when the
-    /// identity is not the recorded one.
     fn load(&self, records: &Records<'_>) -> Result<Option<AccountRecord>, StoreError> {
-        Ok(match records.account(&self.identity)? {
-            Lookup::Found(record) => Some(record),
-            Lookup::Absent => Some(AccountRecord::default()),
-            Lookup::Mismatch { .. } => None,
-        })
+        Ok(records.account(&self.identity)?.record())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::{prelude::*, strategy::ValueTree};
     use twinlock_interface::{answer_shape::sendable, names::MAX_ANSWER_BYTES};
     use twinlock_verifier::answer::{Answer, MAX_BYTES};
 
     proptest! {
         /// The module drops what is not shaped like a code; it must not drop a code.
         #[test]
-        fn whatever_parses_as_a_code_may_travel(text in "[0-9A-Za-z \\t\\r\\n０é-]{0,70}") {
+        fn whatever_parses_as_a_code_may_travel(text in spelled_like_a_code()) {
             if !matches!(Answer::parse(&text), Answer::Malformed) {
                 prop_assert_eq!(sendable(&text), text.as_str());
             }
         }
+    }
+
+    /// Symbols in the number of a code or nearly, with filling between them.
+    fn spelled_like_a_code() -> impl Strategy<Value = String> {
+        prop_oneof!["([0-9][ \\t-]?){5,9}\\r?\\n?", "[ -]?([A-Za-z0-9][ -]?){15,17}"]
+    }
+
+    #[test]
+    fn the_spellings_include_codes_of_both_kinds() {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let (mut otp, mut recovery) = (0, 0);
+        for _ in 0..500 {
+            let text = spelled_like_a_code().new_tree(&mut runner).unwrap().current();
+            match Answer::parse(&text) {
+                Answer::Otp(_) => otp += 1,
+                Answer::RecoveryCode(_) => recovery += 1,
+                Answer::Malformed => {}
+            }
+        }
+        assert!(otp > 50 && recovery > 10, "{otp} {recovery}");
     }
 
     #[test]

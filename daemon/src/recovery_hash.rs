@@ -1,8 +1,11 @@
-//! bcrypt for recovery codes: slow on purpose, so off the async thread and two at a time.
+//! bcrypt for recovery codes: slow on purpose, so off the async thread and a few at a time.
 
 use std::sync::Arc;
 
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    task::spawn_blocking,
+};
 use twinlock_verifier::recovery::{CODES_PER_SET, RecoveryCode};
 use zeroize::Zeroizing;
 
@@ -11,29 +14,52 @@ use crate::failure::Failure;
 /// 2^10 rounds: some 50 ms. The codes have 80 bit, so this guards against a stolen database and
 /// a mistake in their generation, not against guessing at the prompt.
 const COST: u32 = 10;
-/// Hashes at a time, over all callers (I21).
+/// Hashes at a time, for each of the two purposes (I21).
 const AT_ONCE: usize = 2;
 
+/// Logins, enrolments and names nobody has queue apart: whoever enrols or invents names over and
+/// over must not hold up a login, whose attempt is charged already (I20).
 pub(crate) struct RecoveryHasher {
-    turn: Arc<Semaphore>,
+    logins: Arc<Semaphore>,
+    sets: Arc<Semaphore>,
+    one_set: Semaphore,
+    decoys: Arc<Semaphore>,
     /// Salts the work done for accounts without a set, which must cost the same (I16).
     decoy: [u8; 16],
 }
 
+/// The turn to hash a set; one at a time, in the order of asking.
+pub(crate) struct SetTurn<'a>(#[expect(dead_code, reason = "held")] SemaphorePermit<'a>);
+
 impl RecoveryHasher {
     pub(crate) fn new() -> Result<Self, Failure> {
-        Ok(Self { turn: Arc::new(Semaphore::new(AT_ONCE)), decoy: random()? })
+        let turns = || Arc::new(Semaphore::new(AT_ONCE));
+        Ok(Self {
+            logins: turns(),
+            sets: turns(),
+            one_set: Semaphore::new(1),
+            decoys: turns(),
+            decoy: random()?,
+        })
+    }
+
+    /// Waits for the turn to hash a set.
+    pub(crate) async fn set_turn(&self) -> Result<SetTurn<'_>, Failure> {
+        self.one_set.acquire().await.map(SetTurn).map_err(|_| Failure::Internal("hasher closed"))
     }
 
     /// Ten fresh codes and their hashes under one fresh salt, in the same order.
-    pub(crate) async fn fresh_set(&self) -> Result<(Vec<RecoveryCode>, Vec<String>), Failure> {
+    pub(crate) async fn fresh_set(
+        &self,
+        _turn: SetTurn<'_>,
+    ) -> Result<(Vec<RecoveryCode>, Vec<String>), Failure> {
         let salt = random()?;
         let codes = (0..CODES_PER_SET)
             .map(|_| random().map(RecoveryCode::from_random))
             .collect::<Result<Vec<_>, _>>()?;
         let running: Vec<_> = codes
             .iter()
-            .map(|code| tokio::spawn(hash(self.turn.clone(), code.canonical(), salt)))
+            .map(|code| tokio::spawn(hash(self.sets.clone(), code.canonical(), salt)))
             .collect();
         let mut hashes = Vec::with_capacity(codes.len());
         for one in running {
@@ -56,7 +82,12 @@ impl RecoveryHasher {
                 .map_err(|_| Failure::Internal("a stored recovery hash is malformed"))?
                 .get_salt_raw(),
         };
-        hash(self.turn.clone(), code.canonical(), salt).await
+        hash(self.logins.clone(), code.canonical(), salt).await
+    }
+
+    /// The work of [`Self::like`], for a claimant who does not exist.
+    pub(crate) async fn like_nobody(&self, code: &RecoveryCode) -> Result<(), Failure> {
+        hash(self.decoys.clone(), code.canonical(), self.decoy).await.map(drop)
     }
 }
 

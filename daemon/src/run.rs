@@ -32,7 +32,7 @@ use crate::{
 /// Where everything that outlives the process lives.
 const STATE: &str = "/var/lib/twinlock";
 /// How long calls under way may take to end when the daemon is told to.
-const FAREWELL: Duration = Duration::from_secs(5);
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Why the daemon does not start, or stopped. Each says what to do.
 #[derive(Debug)]
@@ -47,6 +47,16 @@ pub(crate) enum RunError {
     BusLost,
     System(&'static str, std::io::Error),
     Setup(Failure),
+}
+
+impl RunError {
+    /// 78 (EX_CONFIG of sysexits.h) for what another start cannot change, else 1.
+    pub(crate) fn exit_status(&self) -> u8 {
+        match self {
+            Self::NotRoot | Self::Config(_) | Self::Key(_) | Self::OtherKey => 78,
+            Self::Store(_) | Self::Bus(_) | Self::BusLost | Self::System(..) | Self::Setup(_) => 1,
+        }
+    }
 }
 
 impl std::fmt::Display for RunError {
@@ -82,7 +92,10 @@ pub(crate) fn run() -> Result<(), RunError> {
         .max_blocking_threads(16)
         .build()
         .map_err(|error| RunError::System("async runtime", error))?;
-    runtime.block_on(serve(audit))
+    let ended = runtime.block_on(serve(audit));
+    // A look-up that hangs in a directory service must not keep the next daemon from starting.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn serve(audit: Audit) -> Result<(), RunError> {
@@ -132,13 +145,15 @@ fn keep_memory_to_ourselves(audit: &Audit) -> Result<(), RunError> {
     let failed = |what| move |error: nix::Error| RunError::System(what, error.into());
     prctl::set_dumpable(false).map_err(failed("PR_SET_DUMPABLE"))?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(failed("RLIMIT_CORE"))?;
-    // On fault, so that locking does not make every untouched page of every stack resident.
+    // On fault, so that locking does not make every untouched page of every stack resident. Future
+    // pages only without a limit: under one, a later thread or buffer would fail instead.
     let on_fault = MlockAllFlags::from_bits_retain(nix::libc::MCL_ONFAULT);
-    let flags = MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | on_fault;
-    // Without the limit first: under one, a later thread or buffer would fail instead. A container
-    // may forbid both, and nobody should be locked out for the sake of their swap.
-    let unlimited = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
-    if let Err(error) = unlimited.and_then(|()| mlockall(flags)) {
+    let flags = match setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY) {
+        Ok(()) => MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | on_fault,
+        Err(_) => MlockAllFlags::MCL_CURRENT | on_fault,
+    };
+    // A container may forbid it. Nobody should be locked out for the sake of their swap.
+    if let Err(error) = mlockall(flags) {
         audit.trouble(&format!("mlockall: {error}: secrets in memory may reach the swap"));
     }
     Ok(())

@@ -11,15 +11,18 @@ use std::{
 use data_encoding::HEXLOWER;
 use subtle::ConstantTimeEq;
 use twinlock_interface::LoginContext;
-use twinlock_verifier::source::Source;
+use twinlock_verifier::{source::Source, throttle::LaneKey};
 
 use crate::{failure::Failure, identity::Identity};
 
 /// Sessions at a time (I21). When they run out the oldest goes: its person types again, whereas
-/// refusing new ones would let whoever filled the table keep everybody out (I20).
+/// refusing new ones would let whoever filled the table keep everybody out.
 const AT_ONCE: usize = 4096;
-/// Sessions at a time that one unprivileged uid may hold; the oldest of its own goes.
-const PER_UNPRIVILEGED_UID: usize = 8;
+/// Sessions at a time for one account and lane of its throttle, and for all names nobody has
+/// together. Who opens more pushes out their own, not those of others (I20).
+const PER_LANE: usize = 128;
+/// The same for callers other than root.
+const PER_LANE_UNPRIVILEGED: usize = 8;
 const TOKEN_BYTES: usize = 16;
 
 /// Whose code is awaited.
@@ -40,7 +43,23 @@ pub(crate) struct Session {
     pub(crate) caller: u32,
     pub(crate) claimant: Claimant,
     pub(crate) source: Source,
+    /// The lane that decided about the source when the session was opened.
+    pub(crate) lane: LaneKey,
     pub(crate) context: LoginContext,
+}
+
+impl Session {
+    /// Whether two sessions draw on the same allowance.
+    fn shares_with(&self, other: &Self) -> bool {
+        match (&self.claimant, &other.claimant) {
+            (Claimant::Known(one), Claimant::Known(two)) => {
+                one.uid == two.uid && self.lane == other.lane
+            }
+            (Claimant::Nobody { .. }, Claimant::Nobody { .. }) => true,
+            (Claimant::Known(_), Claimant::Nobody { .. })
+            | (Claimant::Nobody { .. }, Claimant::Known(_)) => false,
+        }
+    }
 }
 
 struct Open {
@@ -66,7 +85,7 @@ impl Sessions {
         let mut token = [0_u8; TOKEN_BYTES];
         getrandom::fill(&mut token).map_err(|_| Failure::Internal("no random bytes"))?;
         self.expire(now);
-        self.make_room(session.caller);
+        self.make_room(&session);
         let serial = self.next;
         self.next = self.next.wrapping_add(1);
         self.open.insert(serial, Open { session, token, opened: now });
@@ -98,13 +117,12 @@ impl Sessions {
         }
     }
 
-    fn make_room(&mut self, caller: u32) {
-        if caller != 0 {
-            let mut own = self.open.iter().filter(|(_, open)| open.session.caller == caller);
-            let oldest = own.next().map(|(serial, _)| *serial);
-            if own.count().saturating_add(1) >= PER_UNPRIVILEGED_UID {
-                oldest.map(|serial| self.open.remove(&serial));
-            }
+    fn make_room(&mut self, session: &Session) {
+        let allowance = if session.caller == 0 { PER_LANE } else { PER_LANE_UNPRIVILEGED };
+        let mut own = self.open.iter().filter(|(_, open)| open.session.shares_with(session));
+        let oldest = own.next().map(|(serial, _)| *serial);
+        if own.count().saturating_add(1) >= allowance {
+            oldest.map(|serial| self.open.remove(&serial));
         }
         if self.open.len() >= AT_ONCE {
             self.open.pop_first();
@@ -125,10 +143,15 @@ mod tests {
     const LIFETIME: Duration = Duration::from_secs(300);
 
     fn session(caller: u32) -> Session {
+        session_of(caller, 1000, LaneKey::Unknown)
+    }
+
+    fn session_of(caller: u32, uid: u32, lane: LaneKey) -> Session {
         Session {
             caller,
-            claimant: Claimant::Nobody { name: "x".into(), reason: "unknown-name" },
-            source: Source::Local,
+            claimant: Claimant::Known(Identity { uid, name: format!("user{uid}") }),
+            source: Source::Unidentified,
+            lane,
             context: LoginContext::default(),
         }
     }
@@ -162,16 +185,42 @@ mod tests {
     }
 
     #[test]
+    fn whoever_opens_many_sessions_pushes_out_their_own() {
+        let (mut sessions, now) = (Sessions::new(LIFETIME), Instant::now());
+        let known = session_of(0, 1000, LaneKey::Local);
+        let bystanders = [known, session_of(0, 1001, LaneKey::Unknown)];
+        let bystanders = bystanders.map(|session| sessions.open(session, now).unwrap());
+        let flood: Vec<_> = (0..200).map(|_| sessions.open(session(0), now).unwrap()).collect();
+        assert_eq!(sessions.open.len(), PER_LANE + 2);
+        assert!(sessions.take(&flood[199 - PER_LANE], 0, now).is_err());
+        assert!(sessions.take(&flood[200 - PER_LANE], 0, now).is_ok());
+        for handle in bystanders {
+            assert!(sessions.take(&handle, 0, now).is_ok());
+        }
+    }
+
+    #[test]
+    fn invented_names_share_one_allowance() {
+        let (mut sessions, now) = (Sessions::new(LIFETIME), Instant::now());
+        for number in 0..200 {
+            let name = format!("invented{number}");
+            let claimant = Claimant::Nobody { name, reason: "unknown-name" };
+            sessions.open(Session { claimant, ..session(0) }, now).unwrap();
+        }
+        assert_eq!(sessions.open.len(), PER_LANE);
+    }
+
+    #[test]
     fn the_table_is_bounded_for_everybody_and_more_so_for_each_user() {
         let (mut sessions, now) = (Sessions::new(LIFETIME), Instant::now());
-        let root = sessions.open(session(0), now).unwrap();
-        let handles: Vec<_> = (0..20).map(|_| sessions.open(session(1000), now).unwrap()).collect();
-        assert_eq!(sessions.open.len(), 1 + PER_UNPRIVILEGED_UID);
-        assert!(sessions.take(&handles[11], 1000, now).is_err());
-        assert!(sessions.take(&handles[12], 1000, now).is_ok());
-        assert!(sessions.take(&root, 0, now).is_ok());
-        for _ in 0..2 * AT_ONCE {
-            sessions.open(session(0), now).unwrap();
+        for _ in 0..20 {
+            sessions.open(session_of(1000, 1000, LaneKey::OwnProgram), now).unwrap();
+        }
+        assert_eq!(sessions.open.len(), PER_LANE_UNPRIVILEGED);
+        for uid in 2000..2100 {
+            for _ in 0..PER_LANE {
+                sessions.open(session_of(0, uid, LaneKey::Unknown), now).unwrap();
+            }
         }
         assert_eq!(sessions.open.len(), AT_ONCE);
     }

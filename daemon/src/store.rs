@@ -16,6 +16,7 @@
 
 pub(crate) mod accounts;
 mod authenticators;
+mod numbers;
 mod recovery_codes;
 mod schema;
 #[cfg(test)]
@@ -193,7 +194,7 @@ fn transact(
 
 fn configure(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     // A daemon that is just ending holds the lock for a moment.
-    connection.busy_timeout(Duration::from_secs(2))?;
+    connection.busy_timeout(Duration::from_secs(3))?;
     connection.set_prepared_statement_cache_capacity(64);
     for (pragma, wanted) in [
         ("locking_mode", "exclusive"),

@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 use crate::daemon::Failure;
 use crate::return_code::Outcome;
 
-/// Most questions one login may ask; forced enrolment needs a handful. A daemon that never stops
-/// asking must not hold a PAM host for good.
+/// Most questions one login may ask, where today's daemon asks one. A daemon that never stops asking
+/// must not hold a PAM host for good.
 const MAX_QUESTIONS: usize = 16;
 
 /// The program that loaded the module, and the person behind it.

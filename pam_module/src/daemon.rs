@@ -55,7 +55,7 @@ impl BusAddress {
 
 impl Default for BusAddress {
     fn default() -> Self {
-        Self(names::SYSTEM_BUS_ADDRESS.trim_start_matches("unix:path=").into())
+        Self(names::SYSTEM_BUS_SOCKET.into())
     }
 }
 
@@ -143,13 +143,13 @@ where
 
 impl Daemon for BusDaemon {
     fn begin(&mut self, user: &str, context: &LoginContext) -> Result<(String, WireStep), Failure> {
-        self.exchange(&login_call("Begin", &(user, context))?)?.body(&["s(ssb)"])
+        let call = login_call(names::LOGIN_BEGIN, &(user, context))?;
+        self.exchange(&call)?.body(names::LOGIN_BEGIN_REPLY)
     }
 
     fn answer(&mut self, session: &str, answer: &str) -> Result<WireStep, Failure> {
-        // A struct that is the only argument and its fields as arguments are the same bytes, and
-        // libraries differ in which of the two they call it.
-        self.exchange(&login_call("Answer", &(session, answer))?)?.body(&["(ssb)", "ssb"])
+        let call = login_call(names::LOGIN_ANSWER, &(session, answer))?;
+        self.exchange(&call)?.body(names::LOGIN_ANSWER_REPLY)
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use twinlock_interface::names;
 use zbus::DBusError as _;
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, Name};
 use crate::printable;
 
 /// The daemon could not be asked.
@@ -25,9 +25,9 @@ pub(super) fn failure(cause: &zbus::Error) -> Failure {
 }
 
 fn no_bus(error: &io::Error) -> Failure {
-    let socket = names::SYSTEM_BUS_ADDRESS.trim_start_matches("unix:path=");
+    let socket = names::SYSTEM_BUS_SOCKET;
     Failure::new(
-        "BusUnreachable",
+        Name::BusUnreachable,
         Exit::Unreachable,
         format!(
             "The system bus at {socket} cannot be reached: {error}.\n\
@@ -41,7 +41,7 @@ fn by_name(name: &str, reason: &str) -> Failure {
     const BUS: &str = "org.freedesktop.DBus.Error.";
     match name.strip_prefix(BUS).unwrap_or(name) {
         "AccessDenied" => Failure::new(
-            "AccessDenied",
+            Name::AccessDenied,
             Exit::Unreachable,
             format!(
                 "The system bus does not let this call through: {}.\n\
@@ -70,7 +70,7 @@ fn by_name(name: &str, reason: &str) -> Failure {
 
 fn no_daemon(what: &str, reason: &str, first: &str) -> Failure {
     Failure::new(
-        "DaemonUnreachable",
+        Name::DaemonUnreachable,
         Exit::Unreachable,
         format!(
             "{what}: {}.\n{first} `systemctl status twinlockd` or the system log.",
@@ -81,7 +81,7 @@ fn no_daemon(what: &str, reason: &str, first: &str) -> Failure {
 
 fn other_version(reason: &str) -> Failure {
     Failure::new(
-        "VersionMismatch",
+        Name::VersionMismatch,
         Exit::Unreachable,
         format!(
             "twinlockd does not understand this call: {}.\n\
@@ -94,7 +94,7 @@ fn other_version(reason: &str) -> Failure {
 
 fn unexpected(reason: &str) -> Failure {
     Failure::new(
-        "BusFailure",
+        Name::BusFailure,
         Exit::Unreachable,
         format!("The call failed: {}.\nSee the system log.", tidy(reason)),
     )
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
     use twinlock_interface::Error;
 
-    fn told(cause: impl Into<zbus::Error>) -> (String, u8, String) {
+    fn told(cause: impl Into<zbus::Error>) -> (Name, u8, String) {
         let failure = Failure::from(Error::from(cause.into()));
         (failure.name, failure.exit.code(), failure.message)
     }
@@ -123,7 +123,7 @@ mod tests {
     fn without_a_bus_the_socket_is_named() {
         let missing = Arc::new(io::Error::from(io::ErrorKind::NotFound));
         let (name, status, message) = told(zbus::Error::InputOutput(missing));
-        assert_eq!((name.as_str(), status), ("BusUnreachable", 3));
+        assert_eq!((name, status), (Name::BusUnreachable, 3));
         assert!(message.contains("/run/dbus/system_bus_socket"), "{message}");
         assert!(message.contains("Is the D-Bus system bus running?"), "{message}");
     }
@@ -137,11 +137,14 @@ mod tests {
             fdo::Error::NoReply("did not answer".into()),
         ] {
             let (name, status, message) = told(error);
-            assert_eq!((name.as_str(), status), ("DaemonUnreachable", 3));
+            assert_eq!((name, status), (Name::DaemonUnreachable, 3));
             assert!(message.contains("systemctl status twinlockd"), "{message}");
             assert!(!message.contains(".."), "{message}");
         }
-        assert_eq!(by_name("org.freedesktop.systemd1.NoSuchUnit", "x").name, "DaemonUnreachable");
+        assert_eq!(
+            by_name("org.freedesktop.systemd1.NoSuchUnit", "x").name,
+            Name::DaemonUnreachable
+        );
     }
 
     #[test]
@@ -153,12 +156,12 @@ mod tests {
     #[test]
     fn every_other_way_to_get_no_answer_is_three() {
         for (error, expected) in [
-            (fdo::Error::AccessDenied("rejected".into()), "AccessDenied"),
-            (fdo::Error::UnknownMethod("no Begin".into()), "VersionMismatch"),
-            (fdo::Error::NoMemory("out".into()), "BusFailure"),
+            (fdo::Error::AccessDenied("rejected".into()), Name::AccessDenied),
+            (fdo::Error::UnknownMethod("no Begin".into()), Name::VersionMismatch),
+            (fdo::Error::NoMemory("out".into()), Name::BusFailure),
         ] {
             let (name, status, _) = told(error);
-            assert_eq!((name.as_str(), status), (expected, 3));
+            assert_eq!((name, status), (expected, 3));
         }
         assert_eq!(told(zbus::Error::InvalidReply).1, 3);
     }

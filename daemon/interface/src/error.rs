@@ -13,8 +13,12 @@ pub enum Error {
     Bus(zbus::Error),
     /// The caller may not do this to this account, or is gone.
     NotAuthorized(String),
-    /// The host knows no such account (told to administrators and to the account itself only).
+    /// The host knows no such account. Told to root only; anybody else gets `NotAuthorized`, so that
+    /// names cannot be tried out.
     NoSuchAccount(String),
+    /// The host's user database has given a recorded name or uid to somebody else. Nothing is done
+    /// for either until root resets the record.
+    AccountMismatch(String),
     /// The account has no authenticator.
     NotEnrolled(String),
     /// The account has an authenticator already; it is never replaced silently.

@@ -4,13 +4,13 @@
 //!
 //! | room | what it holds |
 //! |---|---|
-//! | [`names`] | bus name, object path, interface names, the fixed bus address, limits |
+//! | [`names`] | bus name, object path, interfaces, members of a login, the fixed bus address, limits |
 //! | [`step`] | what the daemon tells the module to do next |
 //! | [`context`] | what the module tells the daemon about the login |
 //! | [`answer_shape`] | which answers may travel at all |
 //! | [`account`] | what enrolment and status return |
 //! | [`error`] | every error the daemon answers with, and when |
-//! | [`proxy`] | the client side of the four interfaces |
+//! | [`proxy`] | the client side of the three interfaces |
 //!
 //! The committed description for other languages is `xml/org.twinlock.Twinlock1.xml`; a test holds
 //! it, the live introspection and these proxies equal.

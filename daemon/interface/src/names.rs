@@ -11,8 +11,20 @@ pub const ENROLLMENT: &str = "org.twinlock.Twinlock1.Enrollment";
 /// Interface through which administrators look after accounts.
 pub const MANAGER: &str = "org.twinlock.Twinlock1.Manager";
 
-/// Address of the system bus, fixed because `DBUS_SYSTEM_BUS_ADDRESS` belongs to whoever called
+/// Members of [`LOGIN`], for clients that build their messages themselves.
+pub const LOGIN_BEGIN: &str = "Begin";
+/// See [`LOGIN_BEGIN`].
+pub const LOGIN_ANSWER: &str = "Answer";
+/// Signature of the body that answers [`LOGIN_BEGIN`].
+pub const LOGIN_BEGIN_REPLY: &[&str] = &["s(ssb)"];
+/// Signatures of the body that answers [`LOGIN_ANSWER`]: a struct that is the only argument and its
+/// fields as arguments are the same bytes, and libraries differ in which of the two they call it.
+pub const LOGIN_ANSWER_REPLY: &[&str] = &["(ssb)", "ssb"];
+
+/// Socket of the system bus, fixed because `DBUS_SYSTEM_BUS_ADDRESS` belongs to whoever called
 /// sudo (CVE-2012-3524 is what happens to programs that read it).
+pub const SYSTEM_BUS_SOCKET: &str = "/run/dbus/system_bus_socket";
+/// The same as a D-Bus address.
 pub const SYSTEM_BUS_ADDRESS: &str = "unix:path=/run/dbus/system_bus_socket";
 
 /// Longest message body the daemon looks at, in bytes. Longer ones are refused unread.
@@ -23,3 +35,28 @@ pub const MAX_NAME_BYTES: usize = 256;
 pub const MAX_CONTEXT_BYTES: usize = 256;
 /// Longest answer, in bytes, spaces and dashes included.
 pub const MAX_ANSWER_BYTES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_and_socket_are_the_same_place() {
+        assert_eq!(SYSTEM_BUS_ADDRESS.strip_prefix("unix:path="), Some(SYSTEM_BUS_SOCKET));
+    }
+
+    #[test]
+    fn the_replies_of_login_are_described_as_they_are_typed() {
+        let described = |member: &str| {
+            let (_, method) = crate::INTROSPECTION_XML
+                .split_once(&format!("<interface name=\"{LOGIN}\">"))
+                .and_then(|(_, rest)| rest.split_once(&format!("<method name=\"{member}\">")))
+                .unwrap();
+            let (method, _) = method.split_once("</method>").unwrap();
+            let out = method.lines().filter(|line| line.contains("direction=\"out\""));
+            out.map(|line| line.split('"').nth(3).unwrap()).collect::<String>()
+        };
+        assert_eq!(described(LOGIN_BEGIN), LOGIN_BEGIN_REPLY[0]);
+        assert_eq!(described(LOGIN_ANSWER), LOGIN_ANSWER_REPLY[0]);
+    }
+}

@@ -1,8 +1,11 @@
-//! The one table of who may do what.
+//! The one table of who may do what, and what the log calls it.
 //!
-//! Both matches are exhaustive: a method without a line here does not compile.
+//! The matches are exhaustive: an operation without a line here does not compile.
 
-use crate::identity::Identity;
+use crate::{
+    audit::{Action, Outcome},
+    identity::Identity,
+};
 
 /// Every method of the contract.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +53,45 @@ impl Operation {
                 caller == 0 || account.is_some_and(|account| account.uid == caller)
             }
             Requirement::SessionOwner => true,
+        }
+    }
+
+    /// Whether there is an account for which it would be permitted.
+    pub(super) fn could_permit(self, caller: u32) -> bool {
+        match self.requirement() {
+            Requirement::Root => caller == 0,
+            Requirement::AccountOwnerOrRoot | Requirement::SessionOwner => true,
+        }
+    }
+
+    pub(super) fn action(self) -> Action {
+        match self {
+            Self::LoginBegin | Self::LoginAnswer => Action::Login,
+            Self::EnrollmentBegin => Action::EnrollmentBegin,
+            Self::EnrollmentConfirm => Action::EnrollmentConfirm,
+            Self::EnrollmentCancel => Action::EnrollmentCancel,
+            Self::EnrollmentRemove => Action::EnrollmentRemove,
+            Self::EnrollmentStatus => Action::EnrollmentStatus,
+            Self::ManagerUnlock => Action::Unlock,
+            Self::ManagerReset => Action::Reset,
+        }
+    }
+
+    /// Whether the door writes the line. A login writes its own, with where it comes from, once
+    /// there is a session; looking at one's own state is no event.
+    pub(super) fn is_audited_here(self, outcome: Outcome) -> bool {
+        match (self, outcome) {
+            (Self::LoginBegin | Self::LoginAnswer | Self::EnrollmentStatus, Outcome::Done)
+            | (Self::LoginAnswer, Outcome::Failed) => false,
+            (
+                _,
+                Outcome::Accepted
+                | Outcome::NotRequired
+                | Outcome::Refused
+                | Outcome::Throttled
+                | Outcome::Done
+                | Outcome::Failed,
+            ) => true,
         }
     }
 }

@@ -8,29 +8,11 @@ use zeroize::Zeroizing;
 
 use super::{
     authorization::Operation,
-    door::{Call, Door},
-    reply,
+    door::{Admitted, Door},
 };
-use crate::{enroll, failure::Failure, identity::Identity};
+use crate::enroll;
 
 pub(super) struct Enrollment(pub(super) Arc<Door>);
-
-impl Enrollment {
-    async fn admit(
-        &self,
-        header: &Header<'_>,
-        operation: Operation,
-        user: &str,
-    ) -> Result<(Call, Identity), Failure> {
-        let call = self.0.enter(header, operation).await?;
-        let account = self.0.account(&call, user).await?.ok_or(Failure::NoSuchAccount)?;
-        Ok((call, account))
-    }
-
-    fn told(&self, failure: Failure) -> Error {
-        reply::error(&self.0.daemon, failure)
-    }
-}
 
 #[zbus::interface(name = "org.twinlock.Twinlock1.Enrollment")]
 impl Enrollment {
@@ -40,11 +22,11 @@ impl Enrollment {
         user: String,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Material, Error> {
-        let done = async {
-            let (call, account) = self.admit(&header, Operation::EnrollmentBegin, &user).await?;
-            enroll::begin(&self.0.daemon, call.caller, account).await
+        let begin = async |daemon: &_, call: Admitted| {
+            let (caller, account) = call.existing()?;
+            enroll::begin(daemon, caller, account).await
         };
-        done.await.map_err(|failure| self.told(failure))
+        self.0.through(&header, Operation::EnrollmentBegin, Some(&user), begin).await
     }
 
     #[zbus(out_args("recovery_codes"))]
@@ -55,20 +37,21 @@ impl Enrollment {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Vec<String>, Error> {
         let code = Zeroizing::new(code);
-        let done = async {
-            let (call, account) = self.admit(&header, Operation::EnrollmentConfirm, &user).await?;
-            enroll::confirm(&self.0.daemon, call.caller, account, &code).await
+        let confirm = async |daemon: &_, call: Admitted| {
+            let (caller, account) = call.existing()?;
+            enroll::confirm(daemon, caller, account, &code).await
         };
-        let codes = done.await.map_err(|failure| self.told(failure))?;
+        let codes =
+            self.0.through(&header, Operation::EnrollmentConfirm, Some(&user), confirm).await?;
         Ok(codes.iter().map(|code| code.to_string()).collect())
     }
 
     async fn cancel(&self, user: String, #[zbus(header)] header: Header<'_>) -> Result<(), Error> {
-        let done = async {
-            let (call, account) = self.admit(&header, Operation::EnrollmentCancel, &user).await?;
-            enroll::cancel(&self.0.daemon, call.caller, account).await
+        let cancel = async |daemon: &_, call: Admitted| {
+            let (caller, account) = call.existing()?;
+            enroll::cancel(daemon, caller, account).await
         };
-        done.await.map_err(|failure| self.told(failure))
+        self.0.through(&header, Operation::EnrollmentCancel, Some(&user), cancel).await
     }
 
     async fn remove(
@@ -78,11 +61,11 @@ impl Enrollment {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(), Error> {
         let code = Zeroizing::new(code);
-        let done = async {
-            let (call, account) = self.admit(&header, Operation::EnrollmentRemove, &user).await?;
-            enroll::remove(&self.0.daemon, call.caller, account, &code).await
+        let remove = async |daemon: &_, call: Admitted| {
+            let (caller, account) = call.existing()?;
+            enroll::remove(daemon, caller, account, &code).await
         };
-        done.await.map_err(|failure| self.told(failure))
+        self.0.through(&header, Operation::EnrollmentRemove, Some(&user), remove).await
     }
 
     #[zbus(out_args("status"))]
@@ -91,10 +74,10 @@ impl Enrollment {
         user: String,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Status, Error> {
-        let done = async {
-            let (_call, account) = self.admit(&header, Operation::EnrollmentStatus, &user).await?;
-            enroll::status(&self.0.daemon, account).await
+        let status = async |daemon: &_, call: Admitted| {
+            let (caller, account) = call.existing()?;
+            enroll::status(daemon, caller, account).await
         };
-        done.await.map_err(|failure| self.told(failure))
+        self.0.through(&header, Operation::EnrollmentStatus, Some(&user), status).await
     }
 }

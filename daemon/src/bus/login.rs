@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use twinlock_interface::{Error, LoginContext, names, step::WireStep};
 use zbus::message::Header;
+use zeroize::Zeroizing;
 
-use super::{authorization::Operation, door::Door, reply};
+use super::{authorization::Operation, door::Door};
 use crate::{failure::Failure, login};
 
 pub(super) struct Login(pub(super) Arc<Door>);
@@ -19,22 +20,14 @@ impl Login {
         context: LoginContext,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(String, WireStep), Error> {
-        let begun = async {
-            let call = self.0.enter(&header, Operation::LoginBegin).await?;
-            let fits = |text: &Option<String>| {
-                text.as_ref().is_none_or(|text| text.len() <= names::MAX_CONTEXT_BYTES)
-            };
-            let LoginContext { service, rhost, tty, ruser } = &context;
-            if ![service, rhost, tty, ruser].into_iter().all(fits) {
-                return Err(Failure::InvalidArgument("a context entry is too long"));
+        let begin = async |daemon: &_, call: super::door::Admitted| {
+            if !fits(&context) {
+                return Err(Failure::InvalidArgument("A context entry is too long."));
             }
-            let account = self.0.account(&call, &user).await?;
-            login::begin(&self.0.daemon, call.caller, &user, account, context).await
+            login::begin(daemon, call.caller, &user, call.account, context).await
         };
-        match begun.await {
-            Ok((session, step)) => Ok((session, step.into())),
-            Err(failure) => Err(reply::error(&self.0.daemon, failure)),
-        }
+        let begun = self.0.through(&header, Operation::LoginBegin, Some(&user), begin).await;
+        begun.map(|(session, step)| (session, step.into()))
     }
 
     #[zbus(out_args("step"))]
@@ -44,11 +37,17 @@ impl Login {
         answer: String,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<WireStep, Error> {
-        let answer = zeroize::Zeroizing::new(answer);
-        let answered = async {
-            let call = self.0.enter(&header, Operation::LoginAnswer).await?;
-            login::answer(&self.0.daemon, call.caller, &session, &answer).await
+        let text = Zeroizing::new(answer);
+        let answer = async |daemon: &_, call: super::door::Admitted| {
+            login::answer(daemon, call.caller, &session, &text).await
         };
-        answered.await.map(WireStep::from).map_err(|failure| reply::error(&self.0.daemon, failure))
+        self.0.through(&header, Operation::LoginAnswer, None, answer).await.map(WireStep::from)
     }
+}
+
+fn fits(LoginContext { service, rhost, tty, ruser }: &LoginContext) -> bool {
+    let fits = |text: &Option<String>| {
+        text.as_ref().is_none_or(|text| text.len() <= names::MAX_CONTEXT_BYTES)
+    };
+    [service, rhost, tty, ruser].into_iter().all(fits)
 }

@@ -5,28 +5,27 @@ use std::sync::Arc;
 use twinlock_interface::Error;
 use zbus::message::Header;
 
-use super::{authorization::Operation, door::Door, reply};
-use crate::{administer, failure::Failure};
+use super::{
+    authorization::Operation,
+    door::{Admitted, Door},
+};
+use crate::administer;
 
 pub(super) struct Manager(pub(super) Arc<Door>);
 
 #[zbus::interface(name = "org.twinlock.Twinlock1.Manager")]
 impl Manager {
     async fn unlock(&self, user: String, #[zbus(header)] header: Header<'_>) -> Result<(), Error> {
-        let done = async {
-            let call = self.0.enter(&header, Operation::ManagerUnlock).await?;
-            let account = self.0.account(&call, &user).await?.ok_or(Failure::NoSuchAccount)?;
-            administer::unlock(&self.0.daemon, call.caller, account).await
+        let unlock = async |daemon: &_, call: Admitted| {
+            let (caller, account) = call.existing()?;
+            administer::unlock(daemon, caller, account).await
         };
-        done.await.map_err(|failure| reply::error(&self.0.daemon, failure))
+        self.0.through(&header, Operation::ManagerUnlock, Some(&user), unlock).await
     }
 
     async fn reset(&self, user: String, #[zbus(header)] header: Header<'_>) -> Result<(), Error> {
-        let done = async {
-            let call = self.0.enter(&header, Operation::ManagerReset).await?;
-            let account = self.0.account(&call, &user).await?;
-            administer::reset(&self.0.daemon, call.caller, &user, account).await
-        };
-        done.await.map_err(|failure| reply::error(&self.0.daemon, failure))
+        let reset =
+            async |daemon: &_, call: Admitted| administer::reset(daemon, &user, call.account).await;
+        self.0.through(&header, Operation::ManagerReset, Some(&user), reset).await
     }
 }

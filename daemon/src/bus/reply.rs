@@ -35,7 +35,7 @@ pub(super) fn error(daemon: &Daemon, failure: Failure) -> Error {
                 "No enrolment is under way, or it has expired. Start again.".into(),
             );
         }
-        Failure::WrongCode => {
+        Failure::Refused(_) => {
             return Error::WrongCode("The code was not accepted.".into());
         }
         Failure::Throttled(closure) => {
@@ -49,11 +49,9 @@ pub(super) fn error(daemon: &Daemon, failure: Failure) -> Error {
             return Error::LimitsExceeded("Too many calls. Try again in a minute.".into());
         }
         Failure::InvalidArgument(what) => return Error::InvalidArgument(what.into()),
-        Failure::IdentityMismatch => {
-            return Error::NotAuthorized(
-                "This name or user id was recorded for another account. Root can clear that with \
-                 `twinlock reset`."
-                    .into(),
+        Failure::AccountMismatch => {
+            return Error::AccountMismatch(
+                "This name or user id was recorded for another account.".into(),
             );
         }
         Failure::Store(error) => error.to_string(),

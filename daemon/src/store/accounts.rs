@@ -3,7 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use twinlock_verifier::{judge::Change, throttle::Throttle, time::Timestamp};
 
-use super::{StoreError, authenticators::SealedAuthenticator, recovery_codes::RecoverySet};
+use super::{
+    StoreError,
+    authenticators::{SealedAuthenticator, SealedPending},
+    recovery_codes::RecoverySet,
+};
 use crate::identity::Identity;
 
 /// The records, inside one savepoint.
@@ -22,11 +26,22 @@ pub(crate) enum Lookup {
     },
 }
 
+impl Lookup {
+    /// The account's records, empty when there are none yet; `None` for a mismatch.
+    pub(crate) fn record(self) -> Option<AccountRecord> {
+        match self {
+            Self::Absent => Some(AccountRecord::default()),
+            Self::Found(record) => Some(record),
+            Self::Mismatch { .. } => None,
+        }
+    }
+}
+
 /// Everything about one account that a decision needs.
 #[derive(Default)]
 pub(crate) struct AccountRecord {
     pub(crate) confirmed: Vec<SealedAuthenticator>,
-    pub(crate) pending: Option<SealedAuthenticator>,
+    pub(crate) pending: Option<SealedPending>,
     pub(crate) recovery: RecoverySet,
     pub(crate) throttle: Throttle,
 }
@@ -147,10 +162,16 @@ impl<'c> Records<'c> {
         Ok(())
     }
 
-    /// One sealed field, if there is any: tells whether the database needs its master key.
-    pub(crate) fn any_sealed_field(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut query =
-            self.connection.prepare_cached("SELECT sealed_secret FROM authenticators LIMIT 1")?;
-        Ok(query.query_row([], |row| row.get(0)).optional()?)
+    /// Forgets an account of which nothing is known but failures; says whether it did.
+    pub(crate) fn forget_if_never_enrolled(&self, uid: u32) -> Result<bool, StoreError> {
+        let gone = self
+            .connection
+            .prepare_cached(
+                "DELETE FROM accounts WHERE uid = ?1
+                    AND NOT EXISTS (SELECT 1 FROM authenticators WHERE uid = ?1)
+                    AND NOT EXISTS (SELECT 1 FROM recovery_codes WHERE uid = ?1)",
+            )?
+            .execute([uid])?;
+        Ok(gone > 0)
     }
 }

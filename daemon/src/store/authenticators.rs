@@ -1,6 +1,6 @@
 //! Authenticators: sealed secret, parameters, replay record.
 
-use rusqlite::{Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 use twinlock_verifier::{
     enrollment::{Confirmed, Pending},
     hotp::Digits,
@@ -10,20 +10,36 @@ use twinlock_verifier::{
     totp::{Period, TimeStep, TotpParameters},
 };
 
-use super::{Records, StoreError};
+use super::{
+    Records, StoreError,
+    numbers::{seconds, step, timestamp, unsigned},
+};
 use crate::vault::{Place, Vault};
 
 const TABLE: &str = "authenticators";
 
-/// An authenticator as it lies on disk.
-pub(crate) struct SealedAuthenticator {
+/// A secret as it lies on disk, and what its seal binds it to.
+struct SealedSecret {
     id: AuthenticatorId,
     uid: u32,
     parameters: TotpParameters,
-    sealed_secret: Vec<u8>,
+    sealed: Vec<u8>,
+}
+
+impl SealedSecret {
+    fn open(&self, vault: &Vault) -> Result<SharedSecret, StoreError> {
+        let meaning = meaning(&self.parameters);
+        let place = place(self.uid, self.id, &meaning);
+        let bytes = vault.open(place, &self.sealed).map_err(StoreError::Vault)?;
+        SharedSecret::from_bytes(&bytes).map_err(|_| StoreError::Corrupt("secret of wrong length"))
+    }
+}
+
+/// A confirmed authenticator.
+pub(crate) struct SealedAuthenticator {
+    secret: SealedSecret,
     last_step: Option<TimeStep>,
-    pub(crate) started_at: Timestamp,
-    pub(crate) confirmed_at: Option<Timestamp>,
+    pub(crate) confirmed_at: Timestamp,
     pub(crate) last_accepted_at: Option<Timestamp>,
 }
 
@@ -31,23 +47,24 @@ impl SealedAuthenticator {
     /// Opens the secret for one decision.
     pub(crate) fn unseal(&self, vault: &Vault) -> Result<Authenticator, StoreError> {
         Ok(Authenticator {
-            id: self.id,
-            parameters: self.parameters,
-            secret: self.secret(vault)?,
+            id: self.secret.id,
+            parameters: self.secret.parameters,
+            secret: self.secret.open(vault)?,
             last_step: self.last_step,
         })
     }
+}
 
-    /// Opens a pending enrolment.
-    pub(crate) fn unseal_pending(&self, vault: &Vault) -> Result<Pending, StoreError> {
-        Ok(Pending::new(self.secret(vault)?, self.parameters, self.started_at))
-    }
+/// A pending enrolment: no login is judged by it.
+pub(crate) struct SealedPending {
+    secret: SealedSecret,
+    pub(crate) started_at: Timestamp,
+}
 
-    fn secret(&self, vault: &Vault) -> Result<SharedSecret, StoreError> {
-        let meaning = meaning(&self.parameters);
-        let place = place(self.uid, self.id, &meaning);
-        let bytes = vault.open(place, &self.sealed_secret).map_err(StoreError::Vault)?;
-        SharedSecret::from_bytes(&bytes).map_err(|_| StoreError::Corrupt("secret of wrong length"))
+impl SealedPending {
+    /// Opens the secret to show it again or to confirm it.
+    pub(crate) fn unseal(&self, vault: &Vault) -> Result<Pending, StoreError> {
+        Ok(Pending::new(self.secret.open(vault)?, self.secret.parameters, self.started_at))
     }
 }
 
@@ -66,7 +83,7 @@ impl Records<'_> {
     pub(super) fn authenticators(
         &self,
         uid: u32,
-    ) -> Result<(Vec<SealedAuthenticator>, Option<SealedAuthenticator>), StoreError> {
+    ) -> Result<(Vec<SealedAuthenticator>, Option<SealedPending>), StoreError> {
         let mut query = self.connection.prepare_cached(
             "SELECT id, uid, algorithm, digits, period, sealed_secret, started_at, confirmed_at,
                     last_step, last_accepted_at
@@ -75,11 +92,17 @@ impl Records<'_> {
         let mut rows = query.query([uid])?;
         let (mut confirmed, mut pending) = (Vec::new(), None);
         while let Some(row) = rows.next()? {
-            let authenticator = read(row)?;
-            if authenticator.confirmed_at.is_some() {
-                confirmed.push(authenticator);
-            } else {
-                pending = Some(authenticator);
+            let secret = read(row)?;
+            match row.get::<_, Option<i64>>(7)?.map(timestamp) {
+                None => {
+                    pending = Some(SealedPending { secret, started_at: timestamp(row.get(6)?) });
+                }
+                Some(confirmed_at) => confirmed.push(SealedAuthenticator {
+                    secret,
+                    confirmed_at,
+                    last_step: row.get::<_, Option<i64>>(8)?.map(|steps| TimeStep(unsigned(steps))),
+                    last_accepted_at: row.get::<_, Option<i64>>(9)?.map(timestamp),
+                }),
             }
         }
         Ok((confirmed, pending))
@@ -139,6 +162,13 @@ impl Records<'_> {
         exactly_one(rows)
     }
 
+    /// One sealed field, if there is any: tells whether the database needs its master key.
+    pub(crate) fn any_sealed_field(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut query =
+            self.connection.prepare_cached("SELECT sealed_secret FROM authenticators LIMIT 1")?;
+        Ok(query.query_row([], |row| row.get(0)).optional()?)
+    }
+
     /// Drops the pending enrolment; says whether there was one.
     pub(crate) fn drop_pending(&self, uid: u32) -> Result<bool, StoreError> {
         let rows = self
@@ -175,7 +205,7 @@ impl Records<'_> {
     }
 }
 
-fn read(row: &Row<'_>) -> Result<SealedAuthenticator, StoreError> {
+fn read(row: &Row<'_>) -> Result<SealedSecret, StoreError> {
     let corrupt = StoreError::Corrupt("authenticator parameters nobody wrote");
     let parameters = (|| {
         Some(TotpParameters {
@@ -185,35 +215,14 @@ fn read(row: &Row<'_>) -> Result<SealedAuthenticator, StoreError> {
         })
     })()
     .ok_or(corrupt)?;
-    Ok(SealedAuthenticator {
+    Ok(SealedSecret {
         id: AuthenticatorId(row.get(0)?),
         uid: row.get(1)?,
         parameters,
-        sealed_secret: row.get(5)?,
-        started_at: timestamp(row.get(6)?),
-        confirmed_at: row.get::<_, Option<i64>>(7)?.map(timestamp),
-        last_step: row.get::<_, Option<i64>>(8)?.map(|steps| TimeStep(unsigned(steps))),
-        last_accepted_at: row.get::<_, Option<i64>>(9)?.map(timestamp),
+        sealed: row.get(5)?,
     })
 }
 
 fn exactly_one(rows: usize) -> Result<(), StoreError> {
     if rows == 1 { Ok(()) } else { Err(StoreError::Corrupt("a record changed under its job")) }
-}
-
-/// SQLite integers are signed; no clock reaches the difference.
-pub(super) fn seconds(time: Timestamp) -> i64 {
-    i64::try_from(time.unix()).unwrap_or(i64::MAX)
-}
-
-pub(super) fn timestamp(seconds: i64) -> Timestamp {
-    Timestamp::from_unix(unsigned(seconds))
-}
-
-fn step(step: TimeStep) -> i64 {
-    i64::try_from(step.0).unwrap_or(i64::MAX)
-}
-
-fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }

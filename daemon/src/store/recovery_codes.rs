@@ -4,7 +4,7 @@ use rusqlite::params;
 use subtle::ConstantTimeEq;
 use twinlock_verifier::{recovery::RecoveryCodeId, time::Timestamp};
 
-use super::{Records, StoreError, authenticators::seconds};
+use super::{Records, StoreError, numbers::seconds};
 
 /// An account's recovery codes; empty when it has none.
 #[derive(Default)]

@@ -3,8 +3,11 @@
 use std::{os::unix::fs::PermissionsExt, sync::Arc};
 
 use twinlock_verifier::{
-    enrollment::Pending, shared_secret::SharedSecret, source::Source, throttle::Throttle,
-    time::Timestamp, totp::TotpParameters,
+    enrollment::Pending,
+    shared_secret::SharedSecret,
+    throttle::{Lane, Throttle},
+    time::Timestamp,
+    totp::TotpParameters,
 };
 
 use super::{accounts::Lookup, *};
@@ -53,11 +56,6 @@ fn raw(state: &Path) -> Connection {
 fn what_was_committed_is_there_after_a_restart() {
     let state = state();
     let alice = identity(1000, "alice");
-    let stored = {
-        let mut throttle = Throttle::default();
-        throttle.unlock();
-        throttle
-    };
     block_on(async {
         let store = Store::open(state.path()).unwrap();
         enroll(&store, &vault(), alice.clone(), 1).await;
@@ -66,9 +64,8 @@ fn what_was_committed_is_there_after_a_restart() {
         let store = Store::open(state.path()).unwrap();
         let record = store.run(move |records| records.account(&alice)).await.unwrap();
         let Lookup::Found(record) = record else { panic!("alice is gone") };
-        let reopened = record.pending.unwrap().unseal_pending(&vault()).unwrap();
+        let reopened = record.pending.unwrap().unseal(&vault()).unwrap();
         assert_eq!(reopened.secret().as_bytes(), [1; 20]);
-        assert_eq!(record.throttle, stored);
     });
 }
 
@@ -139,7 +136,7 @@ fn a_secret_moved_between_accounts_opens_for_neither() {
         for (uid, name) in [(1000, "alice"), (1001, "bob")] {
             let lookup = store.run(move |records| records.account(&identity(uid, name))).await;
             let Lookup::Found(record) = lookup.unwrap() else { panic!("{name}") };
-            let opened = record.pending.unwrap().unseal_pending(&vault());
+            let opened = record.pending.unwrap().unseal(&vault());
             assert!(matches!(opened, Err(StoreError::Vault(_))), "{name}");
         }
     });
@@ -203,24 +200,35 @@ fn a_database_that_is_a_link_is_refused() {
 
 #[test]
 fn the_throttle_comes_back_as_it_was_stored() {
-    use twinlock_verifier::{answer::Answer, judge};
     let state = state();
     let alice = identity(1000, "alice");
-    let now = Timestamp::from_unix(1_000_000);
-    let Answer::Otp(wrong) = Answer::parse("000000") else { panic!("not a code") };
+    let time = |seconds| Some(Timestamp::from_unix(1_000_000 + seconds));
+    let lanes = ["local", "own-program", "192.0.2.1", "2001:db8::/64", "unknown", "recovery"];
+    let throttle = Throttle::from_rows((0_u32..).zip(lanes).map(|(number, key)| {
+        let seconds = u64::from(number) * 10;
+        let lane = Lane {
+            failures: number,
+            locked_at: time(seconds),
+            last_failure: time(seconds + 1),
+            last_accept: time(seconds + 2),
+        };
+        (key.parse().unwrap(), lane)
+    }));
+    let stored = throttle.clone();
+    let storing = alice.clone();
     block_on(async {
         let store = Store::open(state.path()).unwrap();
-        let charging = alice.clone();
-        let charge = move |records: &Records<'_>| {
-            let account = judge::Account { authenticators: vec![], throttle: Throttle::default() };
-            judge::judge(&account, &wrong, &Source::Local, now, &judge::Rules::default())
-                .store(|change| records.apply(&charging, change, now))
+        let write = move |records: &Records<'_>| {
+            records.ensure(&storing)?;
+            records.write_throttle(storing.uid, &stored)
         };
-        store.run(charge).await.unwrap();
+        store.run(write).await.unwrap();
+    });
+    block_on(async {
+        let store = Store::open(state.path()).unwrap();
         let Lookup::Found(record) = store.run(move |r| r.account(&alice)).await.unwrap() else {
-            panic!("not charged")
+            panic!("alice is gone")
         };
-        assert_eq!(record.throttle.failures(), 1);
-        assert_eq!(record.throttle.rows().count(), 1);
+        assert_eq!(record.throttle, throttle);
     });
 }

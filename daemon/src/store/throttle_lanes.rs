@@ -8,7 +8,7 @@ use twinlock_verifier::{
 
 use super::{
     Records, StoreError,
-    authenticators::{seconds, timestamp},
+    numbers::{seconds, timestamp},
 };
 
 impl Records<'_> {

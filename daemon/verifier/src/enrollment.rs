@@ -19,6 +19,13 @@ pub struct Confirmed {
     last_step: TimeStep,
 }
 
+/// Whether an enrolment that began at `started_at` has ended: `lifetime` after its start, or that
+/// long before it on a clock that was set back (I22).
+#[must_use]
+pub fn is_expired(started_at: Timestamp, now: Timestamp, lifetime: Duration) -> bool {
+    now.distance(started_at) >= lifetime
+}
+
 impl Pending {
     /// A fresh or stored pending enrolment.
     #[must_use]
@@ -50,11 +57,10 @@ impl Pending {
         self.started_at.saturating_add(lifetime)
     }
 
-    /// Whether it has ended: `lifetime` after its start, or that long before it on a clock that
-    /// was set back (I22).
+    /// Whether it has ended.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp, lifetime: Duration) -> bool {
-        now.distance(self.started_at) >= lifetime
+        is_expired(self.started_at, now, lifetime)
     }
 
     /// Confirms the secret with a code it makes now; the code is spent by it. The caller has

@@ -8,6 +8,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub enum Source {
     /// A terminal of this host.
     Local,
+    /// A program of the account's own uid, about which nobody else has said anything: a screen
+    /// locker, `twinlock`, or something worse that runs as this person.
+    OwnProgram,
     /// An address, as the host program reported it.
     Network(Network),
     /// Anything else: a name, `UNKNOWN`, nothing at all.
@@ -42,6 +45,18 @@ impl Source {
             Self::Local
         } else {
             Self::Unidentified
+        }
+    }
+
+    /// The source when `ruser` (`PAM_RUSER`) asked for `account`. Somebody else's attempt with su
+    /// comes from a terminal of this host too, and must neither close that lane for its owner nor
+    /// have its failures forgotten with the owner's next success (I7).
+    #[must_use]
+    pub fn asked_by(self, ruser: Option<&str>, account: &str) -> Self {
+        let by_another = ruser.is_some_and(|ruser| !ruser.is_empty() && ruser != account);
+        match self {
+            Self::Local if by_another => Self::Unidentified,
+            source => source,
         }
     }
 }
@@ -113,6 +128,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Local => f.write_str("local"),
+            Self::OwnProgram => f.write_str("own-program"),
             Self::Network(network) => network.fmt(f),
             Self::Unidentified => f.write_str("unidentified"),
         }
@@ -206,5 +222,17 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Network>(), Err(NotANetwork), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_terminal_is_local_to_whoever_sits_there_and_to_nobody_else() {
+        for own in [None, Some(""), Some("alice")] {
+            assert_eq!(Source::Local.asked_by(own, "alice"), Source::Local);
+        }
+        for other in ["mallory", "Alice", "root"] {
+            assert_eq!(Source::Local.asked_by(Some(other), "alice"), Source::Unidentified);
+        }
+        let network = Source::from_pam(Some("192.0.2.1"), Some("ssh"), "box");
+        assert_eq!(network.asked_by(Some("mallory"), "alice"), network);
     }
 }

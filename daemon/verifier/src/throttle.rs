@@ -1,7 +1,7 @@
 //! How many failures an account takes, and from where.
 //!
-//! A *known* source is a terminal of this host, or a network from which a code was accepted in
-//! the last 30 days. Each has a lane of its own; all others share the unknown lane. A flood from
+//! A *known* source is a terminal of this host, the programs of the account's own uid, or a network
+//! from which a code was accepted in the last 30 days. Each has a lane of its own; all others share the unknown lane. A flood from
 //! elsewhere can therefore close the unknown lane and never a known one (I20), and a success
 //! clears what its own source caused and nothing else (I7). The recovery lane counts attempts
 //! with recovery codes, from anywhere.
@@ -103,6 +103,7 @@ impl Throttle {
     pub(crate) fn clear(&mut self, source: &Source, now: Timestamp, limits: &Limits) {
         let key = match source {
             Source::Local => LaneKey::Local,
+            Source::OwnProgram => LaneKey::OwnProgram,
             Source::Network(network) => LaneKey::Network(*network),
             Source::Unidentified => return,
         };
@@ -146,9 +147,11 @@ impl Throttle {
     }
 
     /// The lane that decides about a source at `now`.
-    fn lane_of(&self, source: &Source, now: Timestamp) -> LaneKey {
+    #[must_use]
+    pub fn lane_of(&self, source: &Source, now: Timestamp) -> LaneKey {
         match source {
             Source::Local => LaneKey::Local,
+            Source::OwnProgram => LaneKey::OwnProgram,
             Source::Network(network) => {
                 let key = LaneKey::Network(*network);
                 let known = self.lanes.get(&key).is_some_and(|lane| lane.is_known(now));

@@ -24,7 +24,8 @@ const BACKLOG_PAUSE: Duration = Duration::from_millis(10);
 
 /// Longest line the bus may answer with while authenticating.
 const MAX_LINE_BYTES: usize = 1024;
-/// Longest message we take. The daemon's longest text is a QR code of a few KiB.
+/// Longest message we take. What the daemon says today is a few lines; this leaves room for a
+/// picture, and none for a flood.
 const MAX_REPLY_BYTES: usize = 64 * 1024;
 
 /// Connects to the bus at `path`, sends `call`, and returns what the bus or the daemon answers.

@@ -13,6 +13,8 @@ const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub enum LaneKey {
     /// Terminals of this host.
     Local,
+    /// Programs of the account's own uid.
+    OwnProgram,
     /// A network. Once a code was accepted from there the row is a lane of its own; before that
     /// it notes how many failures of the unknown lane are this network's.
     Network(Network),
@@ -77,10 +79,11 @@ impl Lane {
 }
 
 impl fmt::Display for LaneKey {
-    /// `local`, `unknown`, `recovery`, or the network.
+    /// `local`, `own-program`, `unknown`, `recovery`, or the network.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Local => f.write_str("local"),
+            Self::OwnProgram => f.write_str("own-program"),
             Self::Network(network) => network.fmt(f),
             Self::Unknown => f.write_str("unknown"),
             Self::Recovery => f.write_str("recovery"),
@@ -94,6 +97,7 @@ impl FromStr for LaneKey {
     fn from_str(text: &str) -> Result<Self, UnknownLane> {
         match text {
             "local" => Ok(Self::Local),
+            "own-program" => Ok(Self::OwnProgram),
             "unknown" => Ok(Self::Unknown),
             "recovery" => Ok(Self::Recovery),
             network => network.parse().map(Self::Network).map_err(|_| UnknownLane),
@@ -103,7 +107,7 @@ impl FromStr for LaneKey {
 
 impl fmt::Display for UnknownLane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a lane is local, unknown, recovery or a network")
+        f.write_str("a lane is local, own-program, unknown, recovery or a network")
     }
 }
 
@@ -115,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_lane_has_one_name() {
-        for name in ["local", "unknown", "recovery", "192.0.2.1", "2001:db8::/64"] {
+        for name in ["local", "own-program", "unknown", "recovery", "192.0.2.1", "2001:db8::/64"] {
             assert_eq!(name.parse::<LaneKey>().map(|key| key.to_string()).as_deref(), Ok(name));
         }
         for name in ["", "Local", "unidentified", "2001:db8::1"] {

@@ -105,7 +105,7 @@ struct Ledger {
 impl Ledger {
     fn is_known(&self, source: &Source, now: Timestamp) -> bool {
         match source {
-            Source::Local => true,
+            Source::Local | Source::OwnProgram => true,
             Source::Network(network) => self
                 .accepts
                 .get(network)

@@ -1,0 +1,35 @@
+//! What failures are called.
+
+use serde::Serialize;
+
+/// The name of a failure, for scripts: written as it is spelt here. The first group are the
+/// daemon's own errors without their prefix; the rest is this program's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) enum Name {
+    NotAuthorized,
+    NoSuchAccount,
+    AccountMismatch,
+    NotEnrolled,
+    AlreadyEnrolled,
+    NoPendingEnrollment,
+    WrongCode,
+    Throttled,
+    NoSuchSession,
+    LimitsExceeded,
+    InvalidArgument,
+    Unavailable,
+
+    Usage,
+    NoInput,
+    NotConfirmed,
+    Interrupted,
+    Input,
+    Output,
+
+    BusUnreachable,
+    AccessDenied,
+    DaemonUnreachable,
+    DeadlineExceeded,
+    VersionMismatch,
+    BusFailure,
+}

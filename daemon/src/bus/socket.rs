@@ -1,0 +1,212 @@
+//! What is read from the bus at all.
+//!
+//! Every local user can send to a system service, faster than it can answer. zbus makes a task of
+//! every call it reads, so what must not cost a task is dropped here (I20, I21):
+//!
+//! - No file descriptors are taken: the bus refuses messages that carry one to a peer that did not
+//!   agree to them. With them, a flood of descriptors ends the connection, and with it the daemon.
+//! - A message longer than any the contract needs is skipped without being held.
+//! - A call is passed on only with a uid the bus has just given for its sender, asked for on a
+//!   connection of its own, so that the answer does not queue behind the flood. A sender that is
+//!   gone is dropped (CVE-2021-3560).
+//! - A uid that goes on after it was told to stop is not answered.
+
+use std::{io, os::fd::BorrowedFd};
+
+use async_trait::async_trait;
+use tokio::net::{
+    UnixStream,
+    unix::{OwnedReadHalf, OwnedWriteHalf},
+};
+use zbus::{
+    Message,
+    connection::socket::{ReadHalf, Socket, Split, WriteHalf},
+    fdo::{ConnectionCredentials, DBusProxy},
+    message::Type,
+    names::BusName,
+};
+
+use super::traffic::{Traffic, Verdict};
+use crate::clock;
+
+/// Bytes before a message's header fields (D-Bus specification, "Message Format").
+const FIXED_BYTES: usize = 16;
+/// Longest message that is held. The contract's bodies end at 4 KiB; the header holds names of at
+/// most 255 bytes each.
+const MAX_MESSAGE_BYTES: u64 = 16 * 1024;
+
+/// A socket to the bus that reads no more than it must.
+pub(super) struct BusSocket {
+    pub(super) stream: UnixStream,
+    pub(super) traffic: Traffic,
+    pub(super) bus: DBusProxy<'static>,
+}
+
+impl Socket for BusSocket {
+    type ReadHalf = Gate;
+    type WriteHalf = Writer;
+
+    fn split(self) -> Split<Gate, Writer> {
+        let (read, write) = self.stream.into_split();
+        let gate = Gate { stream: Reader(read), traffic: self.traffic, bus: self.bus };
+        Split::new(gate, Writer(write))
+    }
+}
+
+/// The read half, and what it lets through.
+pub(super) struct Gate {
+    stream: Reader,
+    traffic: Traffic,
+    bus: DBusProxy<'static>,
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl ReadHalf for Gate {
+    async fn receive_message(
+        &mut self,
+        sequence: u64,
+        received: &mut Vec<u8>,
+        fds: &mut Vec<std::os::fd::OwnedFd>,
+    ) -> zbus::Result<Message> {
+        loop {
+            if let Some(length) = self.stream.too_long(received).await? {
+                self.stream.skip(received, length).await?;
+                continue;
+            }
+            let message = self.stream.receive_message(sequence, received, fds).await?;
+            if self.passes(&message).await {
+                return Ok(message);
+            }
+        }
+    }
+
+    async fn recvmsg(
+        &mut self,
+        buffer: &mut [u8],
+    ) -> io::Result<(usize, Vec<std::os::fd::OwnedFd>)> {
+        self.stream.recvmsg(buffer).await
+    }
+
+    async fn peer_credentials(&mut self) -> io::Result<ConnectionCredentials> {
+        Ok(ConnectionCredentials::default())
+    }
+}
+
+impl Gate {
+    async fn passes(&self, message: &Message) -> bool {
+        if message.message_type() != Type::MethodCall {
+            return true;
+        }
+        let header = message.header();
+        let Some(sender) = header.sender() else { return false };
+        let now = clock::monotonic();
+        let known = self.traffic.uid_of(sender);
+        if known.is_some_and(|uid| self.traffic.is_flooding(uid, now)) {
+            return false;
+        }
+        // Asked anew even when known: whoever has left by now is not served.
+        let name = BusName::Unique(sender.as_ref());
+        let Ok(uid) = self.bus.get_connection_unix_user(name).await else { return false };
+        self.traffic.remember(sender, uid);
+        self.traffic.count(uid, now) != Verdict::Dropped
+    }
+}
+
+/// Bytes from the bus.
+#[derive(Debug)]
+struct Reader(OwnedReadHalf);
+
+impl Reader {
+    /// The length of the next message when it is too long to be held. `received` holds bytes that
+    /// were read already, at least a fixed header's worth afterwards.
+    async fn too_long(&mut self, received: &mut Vec<u8>) -> io::Result<Option<u64>> {
+        let mut chunk = [0_u8; FIXED_BYTES];
+        while received.len() < FIXED_BYTES {
+            let wanted = FIXED_BYTES.saturating_sub(received.len());
+            let buffer = chunk.get_mut(..wanted).unwrap_or_default();
+            let read = self.read_some(buffer).await?;
+            received.extend(buffer.iter().take(read));
+        }
+        Ok(received.first_chunk().map(message_length).filter(|length| *length > MAX_MESSAGE_BYTES))
+    }
+
+    /// Reads past a message of `length` bytes.
+    async fn skip(&mut self, received: &mut Vec<u8>, length: u64) -> io::Result<()> {
+        let held = usize::try_from(length).unwrap_or(usize::MAX).min(received.len());
+        received.drain(..held);
+        let mut left = length.saturating_sub(held as u64);
+        let mut chunk = [0_u8; 4096];
+        while left > 0 {
+            let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());
+            let read = self.read_some(chunk.get_mut(..wanted).unwrap_or_default()).await?;
+            left = left.saturating_sub(read as u64);
+        }
+        Ok(())
+    }
+
+    async fn read_some(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.recvmsg(buffer).await? {
+            (0, _) => Err(io::ErrorKind::UnexpectedEof.into()),
+            (read, _) => Ok(read),
+        }
+    }
+}
+
+#[async_trait]
+impl ReadHalf for Reader {
+    async fn recvmsg(
+        &mut self,
+        buffer: &mut [u8],
+    ) -> io::Result<(usize, Vec<std::os::fd::OwnedFd>)> {
+        loop {
+            self.0.readable().await?;
+            match self.0.try_read(buffer) {
+                Err(empty) if empty.kind() == io::ErrorKind::WouldBlock => {}
+                read => return read.map(|read| (read, Vec::new())),
+            }
+        }
+    }
+}
+
+/// Length of a message, by its fixed header. Nonsense is a length too: zbus refuses it.
+fn message_length(fixed: &[u8; FIXED_BYTES]) -> u64 {
+    let [order, _, _, _, body @ .., _, _, _, _, f0, f1, f2, f3] = fixed;
+    let [b0, b1, b2, b3] = *body;
+    let number = |bytes| match order {
+        b'B' => u32::from_be_bytes(bytes),
+        _ => u32::from_le_bytes(bytes),
+    };
+    let fields = u64::from(number([*f0, *f1, *f2, *f3]));
+    FIXED_BYTES as u64 + fields.next_multiple_of(8) + u64::from(number([b0, b1, b2, b3]))
+}
+
+/// Bytes to the bus.
+#[derive(Debug)]
+pub(super) struct Writer(OwnedWriteHalf);
+
+#[async_trait]
+impl WriteHalf for Writer {
+    async fn sendmsg(&mut self, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+        if !fds.is_empty() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        loop {
+            self.0.writable().await?;
+            // tokio sends with MSG_NOSIGNAL: a bus that goes away is an error, not a SIGPIPE.
+            match self.0.try_write(bytes) {
+                Err(full) if full.kind() == io::ErrorKind::WouldBlock => {}
+                sent => return sent,
+            }
+        }
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
+        tokio::io::AsyncWriteExt::shutdown(&mut self.0).await
+    }
+}
