@@ -7,8 +7,8 @@ use zbus::wire::Type;
 /// string. A missing entry means that PAM had no such item. Entries the daemon does not know are
 /// ignored, so that a newer module can talk to an older daemon.
 ///
-/// The daemon believes these only from a caller with uid 0; for anybody else it keeps `service`
-/// and treats the source as the local session of that uid.
+/// The daemon believes these only from a caller with uid 0; for anybody else it keeps `service` for
+/// the log and takes the login for one by a program of that uid.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[zbus(signature = "dict")]
 #[serde(default)]
