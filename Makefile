@@ -155,8 +155,8 @@ deny:
 test: lint stage
 	$(as_root)
 	@tests/prerequisites run test
-	$(CARGO) test $(CARGOFLAGS) --workspace --exclude twinlock-tests
-	$(CARGO) test $(CARGOFLAGS) -p twinlock-tests
+	$(CARGO) test $(CARGOFLAGS) --no-fail-fast --workspace --exclude twinlock-tests
+	$(CARGO) test $(CARGOFLAGS) --no-fail-fast -p twinlock-tests
 
 # QUICK=1 for a first impression, BENCH_JSON=FILE for the numbers in a file.
 bench: stage

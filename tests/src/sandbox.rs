@@ -28,7 +28,7 @@ const MARKER: &str = "TWINLOCK_SANDBOX";
 /// Holds the path of the staged installation, as seen outside.
 const STAGE: &str = "TWINLOCK_STAGE";
 /// How long one test may take.
-const DEADLINE: Duration = Duration::from_secs(600);
+const DEADLINE: Duration = Duration::from_secs(240);
 
 /// Search path inside, for root; the host's own may lead into a home.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
