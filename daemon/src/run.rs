@@ -53,7 +53,11 @@ impl RunError {
     /// 78 (EX_CONFIG of sysexits.h) for what another start cannot change, else 1.
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
-            Self::NotRoot | Self::Config(_) | Self::Key(_) | Self::OtherKey => 78,
+            Self::NotRoot
+            | Self::Config(_)
+            | Self::Key(_)
+            | Self::OtherKey
+            | Self::Store(StoreError::Unfit(..) | StoreError::Newer { .. }) => 78,
             Self::Store(_) | Self::Bus(_) | Self::BusLost | Self::System(..) | Self::Setup(_) => 1,
         }
     }

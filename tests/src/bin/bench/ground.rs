@@ -87,6 +87,7 @@ impl Ground {
             "kernel": said("uname", &["-r"]),
             "processor": entry("/proc/cpuinfo", "model name").trim_start_matches(['\t', ' ', ':']),
             "processors": processors,
+            "load_before": entry("/proc/loadavg", "").split(' ').next(),
             "file_system": file_system,
             "fdatasync_p50_us": self.sync_time(),
             "google_authenticator": package("libpam-google-authenticator"),

@@ -137,9 +137,10 @@ impl Display for Report {
         )?;
         writeln!(
             f,
-            "state {disk} ({}, fdatasync {} us)\n",
+            "state {disk} ({}, fdatasync {} us), load before {}\n",
             text("file_system"),
-            text("fdatasync_p50_us")
+            text("fdatasync_p50_us"),
+            text("load_before")
         )?;
 
         row(f, "", |one| ALL[one].name().to_owned())?;
