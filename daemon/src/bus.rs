@@ -63,14 +63,10 @@ impl std::fmt::Display for BusError {
 /// finds the object.
 pub(crate) async fn serve(daemon: Arc<Daemon>) -> Result<Connection, BusError> {
     let traffic = Traffic::default();
-    let socket = BusSocket {
-        stream: connect().await?,
-        traffic: traffic.clone(),
-        bus: ask_about_callers().await?,
-    };
+    let socket = BusSocket { stream: connect().await?, traffic: traffic.clone() };
     let connection =
         Builder::socket(socket).auth_mechanism(AuthMechanism::External).build().await?;
-    let door = Arc::new(Door { daemon, traffic });
+    let door = Arc::new(Door { daemon, bus: ask_about_callers().await?, traffic });
     let objects = connection.object_server();
     objects.at(names::OBJECT_PATH, login::Login(door.clone())).await?;
     objects.at(names::OBJECT_PATH, enrollment::Enrollment(door.clone())).await?;

@@ -1,8 +1,8 @@
 //! What every call passes before and after its use case: its size, who it comes from, how often,
 //! whether they may, and one line in the log.
 //!
-//! The uid comes from the bus, which the [socket](super::socket) asks before it lets a call through,
-//! and never from an argument (CVE-2018-1116).
+//! The uid comes from the bus and never from an argument (CVE-2018-1116). It is asked for anew for
+//! every call: whoever has left by then is not served, and not taken for anybody (CVE-2021-3560).
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use twinlock_interface::{
     Error,
     names::{MAX_MESSAGE_BYTES, MAX_NAME_BYTES},
 };
-use zbus::message::Header;
+use zbus::{fdo::DBusProxy, message::Header, names::BusName};
 
 use super::{authorization::Operation, reply, traffic::Traffic};
 use crate::{
@@ -23,6 +23,8 @@ use crate::{
 
 pub(super) struct Door {
     pub(super) daemon: Arc<Daemon>,
+    /// A connection of its own, so that the answer does not queue behind a flood of calls.
+    pub(super) bus: DBusProxy<'static>,
     pub(super) traffic: Traffic,
 }
 
@@ -52,12 +54,16 @@ impl Door {
         user: Option<&str>,
         use_case: impl AsyncFnOnce(&Daemon, Admitted) -> Result<T, Failure>,
     ) -> Result<T, Error> {
-        let sender = header.sender().map(|sender| sender.as_str());
-        // The socket lets nothing through without having asked; nobody has this uid.
-        let caller = sender.and_then(|sender| self.traffic.uid_of(sender)).unwrap_or(u32::MAX);
+        let Some(caller) = self.caller(header).await else {
+            // Nobody is there to read it.
+            return Err(reply::error(&self.daemon, Failure::NotAuthorized));
+        };
         let mut uid = None;
         let result = async {
-            self.admit(header, caller)?;
+            let length = usize::try_from(header.primary().body_len()).unwrap_or(usize::MAX);
+            if length > MAX_MESSAGE_BYTES {
+                return Err(Failure::InvalidArgument("The message is too long."));
+            }
             let _under_way =
                 self.traffic.begin(caller, clock::monotonic()).ok_or(Failure::LimitsExceeded)?;
             let account = self.account(caller, operation, user).await?;
@@ -83,12 +89,13 @@ impl Door {
         result.map_err(|failure| reply::error(&self.daemon, failure))
     }
 
-    fn admit(&self, header: &Header<'_>, caller: u32) -> Result<(), Failure> {
-        let length = usize::try_from(header.primary().body_len()).unwrap_or(usize::MAX);
-        if length > MAX_MESSAGE_BYTES {
-            return Err(Failure::InvalidArgument("The message is too long."));
-        }
-        if caller == u32::MAX { Err(Failure::NotAuthorized) } else { Ok(()) }
+    /// The uid of whoever sent the message, if they are still there.
+    async fn caller(&self, header: &Header<'_>) -> Option<u32> {
+        let sender = header.sender()?;
+        let name = BusName::Unique(sender.as_ref());
+        let uid = self.bus.get_connection_unix_user(name).await.ok()?;
+        self.traffic.belongs_to(sender, uid, clock::monotonic());
+        Some(uid)
     }
 
     async fn account(
