@@ -32,7 +32,7 @@ const FAR: &str = "203.0.113.9";
 /// The most the daemon may ever have held in memory, in KiB. Unmolested it holds 8 MiB.
 const MOST_MEMORY: u64 = 32 * 1024;
 /// Connections of the flood of small calls.
-const CONNECTIONS: usize = 240;
+const CONNECTIONS: usize = 100;
 /// Descriptors a message may carry on a system bus.
 const DESCRIPTORS: usize = 16;
 /// Calls of one unprivileged uid in a minute.
