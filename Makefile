@@ -117,7 +117,8 @@ reload:
 	@if [ -d /run/systemd/system ]; then \
 	  systemctl daemon-reload; \
 	  if [ -e $(UNITDIR)/twinlockd.service ]; then systemctl try-restart twinlockd.service; \
-	  else systemctl stop twinlockd.service 2>/dev/null || true; fi; \
+	  elif systemctl is-active --quiet twinlockd.service; then \
+	    systemctl stop twinlockd.service; fi; \
 	fi
 
 # The installed tree, from which every sandbox takes what it runs. Made anew only when something in

@@ -18,6 +18,16 @@ pub(crate) enum Message {
     RecoveryCodeUsed {
         left: u32,
     },
+    NotAuthorized,
+    NoSuchAccount,
+    NotEnrolled,
+    AlreadyEnrolled,
+    NoPendingEnrollment,
+    NoSuchSession,
+    AccountMismatch,
+    LimitsExceeded,
+    /// The daemon cannot decide; the log says why.
+    Unavailable,
 }
 
 /// How long nothing will be accepted.
@@ -51,23 +61,46 @@ impl Wait {
 impl Message {
     pub(crate) fn text(&self) -> String {
         match self {
-            Self::CodePrompt => "One-time code: ".to_owned(),
             Self::RecoveryPrompt(wait) => format!(
                 "\nToo many wrong codes: one-time codes are refused {}.\nRecovery code: ",
                 wait.words()
             ),
-            Self::NotAccepted => "Code not accepted.".to_owned(),
             Self::Wait(wait) => {
                 format!("Too many wrong codes: nothing is accepted {}.", wait.words())
             }
-            Self::RecoveryCodeUsed { left: 0 } => {
-                "That was your last recovery code. Ask an administrator for new ones now."
-                    .to_owned()
-            }
-            Self::RecoveryCodeUsed { left: 1 } => "Recovery code used up. One is left.".to_owned(),
-            Self::RecoveryCodeUsed { left } => {
+            Self::RecoveryCodeUsed { left: left @ 2.. } => {
                 format!("Recovery code used up. {left} are left.")
             }
+            fixed => fixed.fixed_text().to_owned(),
+        }
+    }
+
+    /// The texts in which nothing varies.
+    fn fixed_text(&self) -> &'static str {
+        match self {
+            Self::CodePrompt => "One-time code: ",
+            Self::NotAccepted => "Code not accepted.",
+            Self::RecoveryCodeUsed { left: 1 } => "Recovery code used up. One is left.",
+            Self::RecoveryCodeUsed { .. } => {
+                "That was your last recovery code. For new ones, `twinlock remove` with a code from \
+                 the app and enrol again; without the app, ask an administrator to reset the account."
+            }
+            Self::NotAuthorized => {
+                "You may do this to your own account only; for others, ask root."
+            }
+            Self::NoSuchAccount => "There is no such account.",
+            Self::NotEnrolled => "The account has no authenticator.",
+            Self::AlreadyEnrolled => {
+                "The account has an authenticator already. Remove it first, with a code from it; \
+                 root can reset the account."
+            }
+            Self::NoPendingEnrollment => "No enrolment is under way, or it has expired.",
+            Self::NoSuchSession => "This login is over. Start again.",
+            Self::AccountMismatch => "This name or user id was recorded for another account.",
+            Self::LimitsExceeded => "Too many calls. Try again in a minute.",
+            Self::Unavailable => "twinlockd cannot answer now. The system log says why.",
+            // Has its words above.
+            Self::RecoveryPrompt(_) | Self::Wait(_) => "",
         }
     }
 }
