@@ -66,7 +66,7 @@ impl Message {
                 wait.words()
             ),
             Self::Wait(wait) => {
-                format!("Too many wrong codes: nothing is accepted {}.", wait.words())
+                format!("Too many wrong codes: refused {}.", wait.words())
             }
             Self::RecoveryCodeUsed { left: left @ 2.. } => {
                 format!("Recovery code used up. {left} are left.")

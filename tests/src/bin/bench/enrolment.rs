@@ -33,8 +33,9 @@ use crate::{
 
 /// Where pam_oath keeps everybody.
 pub(crate) const USERS_FILE: &str = "/var/lib/oath/users.oath";
-/// Calls to the daemon at a time.
-const AT_ONCE: usize = 32;
+/// Calls to the daemon at a time: it drops what a new connection sends beyond a few (16), until the
+/// bus has said whose the connection is.
+const AT_ONCE: usize = 12;
 
 /// Enrols new people everywhere until there are `users`.
 pub(crate) fn grow(host: &Host, people: &mut People, users: usize) {
