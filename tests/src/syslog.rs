@@ -49,13 +49,26 @@ impl Syslog {
     /// When none comes within ten seconds.
     #[must_use]
     pub fn expect(&self, text: &str) -> String {
+        self.expect_nth(text, 0)
+    }
+
+    /// Waits for one more than `nth` messages that contain `text`, and returns the last of them.
+    ///
+    /// # Panics
+    /// When they do not come within ten seconds.
+    #[must_use]
+    pub fn expect_nth(&self, text: &str, nth: usize) -> String {
         let end = Instant::now() + Duration::from_secs(10);
         loop {
             let lines = self.lines();
-            if let Some(line) = lines.iter().find(|line| line.contains(text)) {
+            if let Some(line) = lines.iter().filter(|line| line.contains(text)).nth(nth) {
                 return line.clone();
             }
-            assert!(Instant::now() < end, "no {text:?} in the system log:\n{}", lines.join("\n"));
+            assert!(
+                Instant::now() < end,
+                "no {text:?} ({nth}) in the system log:\n{}",
+                lines.join("\n")
+            );
             thread::sleep(Duration::from_millis(10));
         }
     }

@@ -334,7 +334,7 @@ fn a_line_with_a_mistake_in_it_is_a_service_error_and_nobody_is_asked() {
         prepare();
         host.settings("unenrolled = \"allow\"\n");
         let _alice = host.user("alice");
-        for (options, named) in [
+        let lines = [
             ("nullok", "\"nullok\""),
             ("try_first_pass", "\"try_first_pass\""),
             ("debug debug", "debug"),
@@ -349,14 +349,14 @@ fn a_line_with_a_mistake_in_it_is_a_service_error_and_nobody_is_asked() {
             ("bus=unixexec:path=/bin/true", "bus"),
             ("bus=/run/dbus/system_bus_socket", "bus"),
             ("DEBUG", "\"DEBUG\""),
-        ] {
+        ];
+        for (nth, (options, named)) in lines.into_iter().enumerate() {
             service("mistaken", options);
             let report = login("mistaken", "alice", &["123456"]);
             assert_eq!(report.code(), Code::SERVICE_ERR, "{options}");
             assert!(report.said.is_empty(), "{options}: {report:?}");
-            let lines = host.syslog.lines();
-            let last = lines.iter().rfind(|line| line.contains("pam_twinlock(mistaken:auth)"));
-            assert!(last.is_some_and(|line| line.contains(named)), "{options}: {lines:?}");
+            let line = host.syslog.expect_nth("pam_twinlock(mistaken:auth)", nth);
+            assert!(line.contains(named), "{options}: {line}");
         }
         assert_eq!(host.daemon.pid(), None);
     });

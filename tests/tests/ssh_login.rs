@@ -220,6 +220,7 @@ fn every_decision_is_in_the_system_log_and_no_code_is() {
         let (wrong, right) = (enrolled.phone.wrong_code(0), enrolled.phone.fresh_code());
         assert!(!sshd.lets_in(&alice, &wrong));
         assert!(sshd.lets_in(&alice, &right));
+        let _ = host.syslog.expect("outcome=accepted");
         let ours: Vec<_> =
             host.syslog.lines().into_iter().filter(|line| line.contains("twinlockd")).collect();
         assert!(ours.len() >= 3, "{ours:#?}");
