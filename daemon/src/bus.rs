@@ -59,21 +59,49 @@ impl std::fmt::Display for BusError {
     }
 }
 
+/// The daemon on the bus.
+pub(crate) struct Served {
+    connection: Connection,
+    /// Where the bus is asked about callers. Without it nobody would be answered.
+    callers: Connection,
+}
+
+impl Served {
+    /// Resolves when either connection has ended.
+    pub(crate) async fn lost(&self) {
+        tokio::select! {
+            () = self.connection.closed() => {}
+            () = self.callers.closed() => {}
+        }
+    }
+
+    /// Gives the name up, so that who calls from now on activates the next daemon, and waits for
+    /// the calls under way.
+    pub(crate) async fn end(self) {
+        drop(self.connection.release_name(names::BUS_NAME).await);
+        self.connection.graceful_shutdown().await;
+    }
+}
+
 /// Connects, puts the object in place, and only then takes the name: a client that sees the name
 /// finds the object.
-pub(crate) async fn serve(daemon: Arc<Daemon>) -> Result<Connection, BusError> {
+pub(crate) async fn serve(daemon: Arc<Daemon>) -> Result<Served, BusError> {
     let traffic = Traffic::default();
     let socket = BusSocket { stream: connect().await?, traffic: traffic.clone() };
     let connection =
         Builder::socket(socket).auth_mechanism(AuthMechanism::External).build().await?;
-    let door = Arc::new(Door { daemon, bus: ask_about_callers().await?, traffic });
+    let bus = ask_about_callers().await?;
+    let callers = bus.inner().connection().clone();
+    let door = Arc::new(Door { daemon, bus, traffic });
     let objects = connection.object_server();
     objects.at(names::OBJECT_PATH, login::Login(door.clone())).await?;
     objects.at(names::OBJECT_PATH, enrollment::Enrollment(door.clone())).await?;
     objects.at(names::OBJECT_PATH, manager::Manager(door)).await?;
     let flags = RequestNameFlags::DO_NOT_QUEUE;
     match connection.request_name_with_flags(names::BUS_NAME, flags).await? {
-        RequestNameReply::PrimaryOwner | RequestNameReply::AlreadyOwner => Ok(connection),
+        RequestNameReply::PrimaryOwner | RequestNameReply::AlreadyOwner => {
+            Ok(Served { connection, callers })
+        }
         RequestNameReply::InQueue | RequestNameReply::Exists => Err(BusError::NameTaken),
     }
 }

@@ -14,7 +14,6 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     time::timeout,
 };
-use twinlock_interface::names;
 
 use crate::{
     audit::Audit,
@@ -107,17 +106,16 @@ async fn serve(audit: Audit) -> Result<(), RunError> {
     let catch = |kind| signal(kind).map_err(|error| RunError::System("signals", error));
     let (mut terminate, mut interrupt) =
         (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
-    let connection = bus::serve(daemon.clone()).await.map_err(RunError::Bus)?;
+    let served = bus::serve(daemon.clone()).await.map_err(RunError::Bus)?;
     // Not under systemd there is nobody to tell.
     drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-        () = connection.closed() => return Err(RunError::BusLost),
+        () = served.lost() => return Err(RunError::BusLost),
     }
-    // Who is being judged gets an answer; who calls from now on activates the next daemon.
-    drop(connection.release_name(names::BUS_NAME).await);
-    drop(timeout(FAREWELL, connection.graceful_shutdown()).await);
+    // Who is being judged gets an answer.
+    drop(timeout(FAREWELL, served.end()).await);
     daemon.audit.flush();
     Ok(())
 }
