@@ -112,7 +112,8 @@ async fn connect() -> Result<UnixStream, BusError> {
 
 /// A connection on which the bus is asked who a caller is, and nothing else.
 async fn ask_about_callers() -> Result<DBusProxy<'static>, BusError> {
-    let connection = Builder::address(names::SYSTEM_BUS_ADDRESS)
+    let socket = BusSocket { stream: connect().await?, traffic: Traffic::default() };
+    let connection = Builder::socket(socket)
         .auth_mechanism(AuthMechanism::External)
         .method_timeout(ANSWER_OF_THE_BUS)
         .build()

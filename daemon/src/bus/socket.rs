@@ -70,13 +70,16 @@ impl ReadHalf for Gate {
         fds: &mut Vec<std::os::fd::OwnedFd>,
     ) -> zbus::Result<Message> {
         loop {
-            if let Some(length) = self.stream.too_long(received).await? {
+            if let Some(length) = self.stream.unwanted(received).await? {
                 self.stream.skip(received, length).await?;
                 continue;
             }
-            let message = self.stream.receive_message(sequence, received, fds).await?;
-            if self.passes(&message) {
-                return Ok(message);
+            match self.stream.receive_message(sequence, received, fds).await {
+                Ok(message) if self.passes(&message) => return Ok(message),
+                Err(error @ zbus::Error::InputOutput(_)) => return Err(error),
+                // Read whole, and not for us or not in a form we know. Some buses pass on header
+                // fields that zbus refuses; that must not be the end of the connection.
+                Ok(_) | Err(_) => {}
             }
         }
     }
@@ -95,10 +98,11 @@ impl ReadHalf for Gate {
 
 impl Gate {
     fn passes(&self, message: &Message) -> bool {
-        if message.message_type() != Type::MethodCall {
-            return true;
-        }
         let header = message.header();
+        if message.message_type() != Type::MethodCall {
+            // Replies and signals of the bus itself; nobody else has anything to tell us.
+            return header.sender().is_some_and(|sender| *sender == "org.freedesktop.DBus");
+        }
         header.sender().is_some_and(|sender| self.traffic.lets_in(sender, clock::monotonic()))
     }
 }
@@ -108,9 +112,9 @@ impl Gate {
 struct Reader(OwnedReadHalf);
 
 impl Reader {
-    /// The length of the next message when it is too long to be held. `received` holds bytes that
-    /// were read already, at least a fixed header's worth afterwards.
-    async fn too_long(&mut self, received: &mut Vec<u8>) -> io::Result<Option<u64>> {
+    /// The length of the next message when it is not to be held. `received` holds bytes that were
+    /// read already, at least a fixed header's worth afterwards.
+    async fn unwanted(&mut self, received: &mut Vec<u8>) -> io::Result<Option<u64>> {
         let mut chunk = [0_u8; FIXED_BYTES];
         while received.len() < FIXED_BYTES {
             let wanted = FIXED_BYTES.saturating_sub(received.len());
@@ -118,7 +122,8 @@ impl Reader {
             let read = self.read_some(buffer).await?;
             received.extend(buffer.iter().take(read));
         }
-        Ok(received.first_chunk().map(message_length).filter(|length| *length > MAX_MESSAGE_BYTES))
+        let fixed = received.first_chunk();
+        Ok(fixed.filter(|fixed| is_unwanted(fixed)).map(message_length))
     }
 
     /// Reads past a message of `length` bytes.
@@ -159,6 +164,12 @@ impl ReadHalf for Reader {
     }
 }
 
+/// Too long, or of a type or version nobody here speaks, at which zbus would end the connection.
+fn is_unwanted(fixed: &[u8; FIXED_BYTES]) -> bool {
+    let [_, kind, _, version, ..] = fixed;
+    message_length(fixed) > MAX_MESSAGE_BYTES || !(1..=4).contains(kind) || *version != 1
+}
+
 /// Length of a message, by its fixed header. Nonsense is a length too: zbus refuses it.
 fn message_length(fixed: &[u8; FIXED_BYTES]) -> u64 {
     let [order, _, _, _, body @ .., _, _, _, _, f0, f1, f2, f3] = fixed;
@@ -193,5 +204,33 @@ impl WriteHalf for Writer {
 
     async fn close(&mut self) -> io::Result<()> {
         tokio::io::AsyncWriteExt::shutdown(&mut self.0).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A fixed header with one byte changed.
+    fn header(at: usize, byte: u8) -> [u8; FIXED_BYTES] {
+        let mut fixed = [b'l', 1, 0, 1, 8, 0, 0, 0, 1, 0, 0, 0, 20, 0, 0, 0];
+        fixed[at] = byte;
+        fixed
+    }
+
+    #[test]
+    fn the_length_of_a_message_is_header_fields_padding_and_body() {
+        assert_eq!(message_length(&header(0, b'l')), 16 + 24 + 8);
+        let big_endian = [b'B', 1, 0, 1, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 20];
+        assert_eq!(message_length(&big_endian), 16 + 24 + 8);
+        assert_eq!(message_length(&[u8::MAX; FIXED_BYTES]), 16 + (1 << 32) + u64::from(u32::MAX));
+    }
+
+    #[test]
+    fn what_no_contract_needs_is_unwanted() {
+        assert!(!is_unwanted(&header(0, b'l')));
+        for (at, byte) in [(1, 0), (1, 5), (3, 2), (5, 64), (6, 1), (13, 64), (15, 1)] {
+            assert!(is_unwanted(&header(at, byte)), "{byte} at {at}");
+        }
     }
 }
