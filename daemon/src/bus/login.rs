@@ -6,7 +6,10 @@ use twinlock_interface::{Error, LoginContext, names, step::WireStep};
 use zbus::message::Header;
 use zeroize::Zeroizing;
 
-use super::{authorization::Operation, door::Door};
+use super::{
+    authorization::Operation,
+    door::{Admitted, Door},
+};
 use crate::{failure::Failure, login};
 
 pub(super) struct Login(pub(super) Arc<Door>);
@@ -20,7 +23,7 @@ impl Login {
         context: LoginContext,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(String, WireStep), Error> {
-        let begin = async |daemon: &_, call: super::door::Admitted| {
+        let begin = async |daemon: &_, call: Admitted| {
             if !fits(&context) {
                 return Err(Failure::InvalidArgument("A context entry is too long."));
             }
@@ -38,7 +41,7 @@ impl Login {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<WireStep, Error> {
         let text = Zeroizing::new(answer);
-        let answer = async |daemon: &_, call: super::door::Admitted| {
+        let answer = async |daemon: &_, call: Admitted| {
             login::answer(daemon, call.caller, &session, &text).await
         };
         self.0.through(&header, Operation::LoginAnswer, None, answer).await.map(WireStep::from)
