@@ -1,101 +1,17 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
+pub(crate) mod enroll;
+mod help;
+pub(crate) mod import;
 
-const EXIT_STATUS: &str = "\
-Exit status:
-  0    done
-  1    refused: wrong code, locked, not allowed, already or not enrolled, nothing typed
-  2    the command line was not understood
-  3    twinlockd or the system bus is out of reach, or cannot decide now
-  130  interrupted with Ctrl-C
+use clap::{Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
 
-With --json the result is one JSON object per line on stdout, times are whole
-seconds since 1970-01-01 UTC (null: not so), and an error is one line on stderr:
-  {\"error\":{\"name\":\"WrongCode\",\"message\":\"...\"}}
-
-Codes are read from standard input, never from the command line, where every
-user of the host could see them.
-
-Examples:
-  twinlock enroll              enrol yourself
-  twinlock status              how your account stands
-  sudo twinlock unlock alice   let alice try again after too many wrong codes";
-
-const ENROLL: &str = "\
-Scan the QR code with any authenticator app, or type the key into it, then type
-the code it shows. Only then does the enrolment count, and ten recovery codes are
-shown, this once. Leaving at the prompt with Ctrl-C or Ctrl-D keeps the key
-waiting for a while: run the command again to go on with the same one.
-
-A wrong code may be tried again three times.
-
-The QR code is drawn black on white on a terminal with colours. Without colours
-(NO_COLOR, TERM=dumb, or output that is no terminal) it is drawn for a dark
-terminal; say --qr=light for a light one. --qr=ascii, and any locale other than
-UTF-8, draws it with \"##\" at twice the width.
-
-With --json there are two lines on stdout, the second after the code was right:
-  {\"user\":\"alice\",\"key_uri\":\"otpauth://...\",\"secret\":\"...\",\"expires_at\":1795000000}
-  {\"user\":\"alice\",\"recovery_codes\":[\"XXXX-XXXX-XXXX-XXXX\",...]}
-and with --cancel one:
-  {\"user\":\"alice\",\"cancelled\":true}
-
-Examples:
-  twinlock enroll
-  twinlock enroll --qr=light
-  sudo twinlock enroll alice
-  twinlock enroll --cancel";
-
-const STATUS: &str = "\
-With --json:
-  {\"user\":\"alice\",\"state\":\"on\",\"since\":1795000000,\"expires_at\":null,
-   \"recovery_codes_left\":10,\"last_accepted_at\":null,\"failures\":0,
-   \"locked_until\":null,\"closed\":false}
-on one line. \"state\" is \"off\", \"pending\" or \"on\".
-
-Examples:
-  twinlock status
-  sudo twinlock status alice
-  twinlock status --json | jq .recovery_codes_left";
-
-const REMOVE: &str = "\
-Takes a fresh code from the app, or an unused recovery code when the phone is
-gone. Authenticator and recovery codes are removed.
-
-With --json:
-  {\"user\":\"alice\",\"removed\":true}
-
-Examples:
-  twinlock remove
-  sudo twinlock remove alice";
-
-const UNLOCK: &str = "\
-For administrators. Forgets the account's failed attempts, so that a right code
-is accepted again at once.
-
-With --json:
-  {\"user\":\"alice\",\"unlocked\":true}
-
-Examples:
-  sudo twinlock unlock alice";
-
-const RESET: &str = "\
-For administrators, when phone and recovery codes are both lost. Removes the
-account's authenticator, recovery codes, pending enrolment and failed attempts
-without asking for a code. On a terminal the account name has to be typed once
-more; elsewhere --yes is needed.
-
-With --json:
-  {\"user\":\"alice\",\"reset\":true}
-
-Examples:
-  sudo twinlock reset alice
-  sudo twinlock reset --yes alice";
+use enroll::Enroll;
+use import::Import;
 
 /// Enrol, look at and repair the second factor of accounts on this host
 #[derive(Parser, Debug)]
-#[command(name = "twinlock", version, after_help = EXIT_STATUS, max_term_width = 100)]
+#[command(name = "twinlock", version, after_help = help::TWINLOCK, max_term_width = 100)]
 pub(crate) struct Arguments {
     /// Print results and errors as JSON, one object per line
     #[arg(long, global = true)]
@@ -107,20 +23,35 @@ pub(crate) struct Arguments {
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Set up an authenticator app and get recovery codes
-    #[command(after_help = ENROLL)]
+    #[command(after_help = help::ENROLL)]
     Enroll(Enroll),
     /// Show whether an account is enrolled, locked, and what is left
-    #[command(after_help = STATUS)]
+    #[command(after_help = help::STATUS)]
     Status(OwnOrNamed),
-    /// Remove the authenticator, against a code
-    #[command(after_help = REMOVE)]
-    Remove(OwnOrNamed),
+    /// Try a code, and see whether the clocks agree
+    #[command(after_help = help::CHECK)]
+    Check(OwnOrNamed),
+    /// Count the recovery codes, or renew them
+    #[command(after_help = help::CODES)]
+    Codes(Codes),
+    /// Give an authenticator another name, against a code
+    #[command(after_help = help::RENAME)]
+    Rename(Rename),
+    /// Remove one authenticator or all, against a code
+    #[command(after_help = help::REMOVE)]
+    Remove(Remove),
+    /// Let somebody enrol during a login, once
+    #[command(after_help = help::TICKET)]
+    Ticket(Named),
     /// Let an account try again after too many wrong codes
-    #[command(after_help = UNLOCK)]
+    #[command(after_help = help::UNLOCK)]
     Unlock(Named),
-    /// Remove an account's authenticator without a code
-    #[command(after_help = RESET)]
+    /// Remove an account's authenticators without a code
+    #[command(after_help = help::RESET)]
     Reset(Reset),
+    /// Take over authenticators that another program kept
+    #[command(after_help = import::IMPORT)]
+    Import(Import),
 }
 
 /// An account that is the caller's own unless named.
@@ -139,19 +70,48 @@ pub(crate) struct Named {
     pub(crate) user: String,
 }
 
+/// `renew` is a command when it stands where the account could; after `--` it is an account.
 #[derive(Args, Debug)]
-pub(crate) struct Enroll {
+#[command(disable_help_subcommand = true)]
+pub(crate) struct Codes {
     #[command(flatten)]
     pub(crate) target: OwnOrNamed,
-    /// How to draw the QR code
-    #[arg(long, value_enum, value_name = "HOW", default_value_t = QrChoice::Auto)]
-    pub(crate) qr: QrChoice,
-    /// Draw no QR code; the same as --qr=none
-    #[arg(long, conflicts_with = "qr")]
-    pub(crate) no_qr: bool,
-    /// Drop the pending enrolment and its key
-    #[arg(long, conflicts_with_all = ["qr", "no_qr"])]
-    pub(crate) cancel: bool,
+    #[command(subcommand)]
+    pub(crate) action: Option<CodesAction>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum CodesAction {
+    /// Make ten new recovery codes, against a code
+    #[command(after_help = help::RENEW)]
+    Renew(OwnOrNamed),
+}
+
+/// The account is an option here: three names in a row would be taken for each other.
+#[derive(Args, Debug)]
+pub(crate) struct Rename {
+    /// Name of the authenticator
+    #[arg(value_name = "OLD", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) authenticator: String,
+    /// Its new name
+    #[arg(value_name = "NEW", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) name: String,
+    /// Account; yours when left out
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) user: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Remove {
+    #[command(flatten)]
+    pub(crate) target: OwnOrNamed,
+    /// Remove this one only
+    // Not empty, which on the bus means all of them.
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) authenticator: Option<String>,
+    /// Remove all of them, where there are several
+    #[arg(long, conflicts_with = "authenticator")]
+    pub(crate) all: bool,
 }
 
 #[derive(Args, Debug)]
@@ -161,20 +121,6 @@ pub(crate) struct Reset {
     /// Do not ask whether it is meant
     #[arg(long)]
     pub(crate) yes: bool,
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum QrChoice {
-    /// Black on white where there are colours, else as for a dark terminal
-    Auto,
-    /// Without colours, for light text on a dark ground
-    Dark,
-    /// Without colours, for dark text on a light ground
-    Light,
-    /// With "##" instead of block characters, twice as wide
-    Ascii,
-    /// Not at all
-    None,
 }
 
 #[cfg(test)]
@@ -207,6 +153,8 @@ mod tests {
             "twinlock enroll alice 123456",
             "twinlock remove alice 123456",
             "twinlock remove --code 123456",
+            "twinlock check alice 123456",
+            "twinlock codes renew alice 123456",
         ] {
             assert_eq!(
                 parse(line).unwrap_err().kind(),
@@ -217,8 +165,9 @@ mod tests {
     }
 
     #[test]
-    fn unlock_and_reset_want_a_name() {
-        for line in ["twinlock unlock", "twinlock reset", "twinlock reset --yes"] {
+    fn who_acts_on_others_names_them() {
+        for line in ["twinlock unlock", "twinlock ticket", "twinlock reset", "twinlock reset --yes"]
+        {
             assert_eq!(parse(line).unwrap_err().kind(), ErrorKind::MissingRequiredArgument);
         }
         let Command::Reset(reset) = parse("twinlock reset bob --yes").unwrap().command else {
@@ -233,15 +182,52 @@ mod tests {
         assert_eq!(Arguments::try_parse_from(line).unwrap_err().kind(), ErrorKind::InvalidValue);
     }
 
-    #[test]
-    fn contradictions_are_refused() {
-        for line in [
-            "twinlock enroll --qr=dark --no-qr",
-            "twinlock enroll --cancel --no-qr",
-            "twinlock enroll --cancel --qr=light",
-        ] {
-            assert_eq!(parse(line).unwrap_err().kind(), ErrorKind::ArgumentConflict, "{line}");
+    fn codes(line: &str) -> Codes {
+        match parse(line).unwrap().command {
+            Command::Codes(codes) => codes,
+            other => panic!("{line}: {other:?}"),
         }
+    }
+
+    #[test]
+    fn renew_is_a_command_until_two_dashes_make_it_an_account() {
+        for line in
+            ["twinlock codes renew", "twinlock --json codes renew", "twinlock codes --json renew"]
+        {
+            let codes = codes(line);
+            assert!(matches!(codes.action, Some(CodesAction::Renew(OwnOrNamed { user: None }))));
+            assert!(codes.target.user.is_none(), "{line}");
+        }
+        let renewed = codes("twinlock codes renew alice").action;
+        assert!(
+            matches!(renewed, Some(CodesAction::Renew(target)) if target.user.as_deref() == Some("alice"))
+        );
+        for name in ["alice", "-- renew", "help"] {
+            let codes = codes(&format!("twinlock codes {name}"));
+            assert!(codes.action.is_none(), "{name}");
+            assert_eq!(codes.target.user.as_deref(), name.split(' ').next_back());
+        }
+    }
+
+    #[test]
+    fn an_authenticator_without_a_name_is_not_all_of_them() {
+        let line = ["twinlock", "remove", "--authenticator", ""];
+        assert_eq!(Arguments::try_parse_from(line).unwrap_err().kind(), ErrorKind::InvalidValue);
+        let Command::Remove(remove) = parse("twinlock remove").unwrap().command else {
+            panic!("not a removal");
+        };
+        assert!(remove.authenticator.is_none());
+    }
+
+    #[test]
+    fn renaming_takes_two_names_and_perhaps_an_account() {
+        let Command::Rename(rename) = parse("twinlock rename a b --user c").unwrap().command else {
+            panic!("not a renaming");
+        };
+        assert_eq!((&*rename.authenticator, &*rename.name), ("a", "b"));
+        assert_eq!(rename.user.as_deref(), Some("c"));
+        assert!(parse("twinlock rename a").is_err());
+        assert!(parse("twinlock rename a b c").is_err());
     }
 
     #[test]

@@ -8,9 +8,11 @@ use zbus::{Connection, connection};
 
 use crate::failure::Failure;
 
-/// For connecting, authenticating, starting the daemon and the answer together, in seconds. The
-/// slowest answer hashes ten recovery codes.
+/// For connecting, authenticating, starting the daemon and the answer together, in seconds.
 const DEADLINE_SECONDS: u64 = 10;
+/// The same where ten recovery codes are hashed, which a loaded machine takes its time for. Giving
+/// up on it would lose codes that count and are never shown again.
+const HASHING_DEADLINE_SECONDS: u64 = 60;
 
 /// Connects, calls and hangs up: the bus counts connections per uid, and a person may take minutes
 /// between two calls.
@@ -18,6 +20,20 @@ const DEADLINE_SECONDS: u64 = 10;
 /// The address is the fixed one. The environment is not asked, because under sudo it belongs to
 /// somebody with fewer rights than this process.
 pub(crate) fn call<T>(
+    operation: impl AsyncFnOnce(&Connection) -> Result<T, Error>,
+) -> Result<T, Failure> {
+    call_within(DEADLINE_SECONDS, operation)
+}
+
+/// [`call`] for answers that hold new recovery codes.
+pub(crate) fn call_for_recovery_codes<T>(
+    operation: impl AsyncFnOnce(&Connection) -> Result<T, Error>,
+) -> Result<T, Failure> {
+    call_within(HASHING_DEADLINE_SECONDS, operation)
+}
+
+fn call_within<T>(
+    seconds: u64,
     operation: impl AsyncFnOnce(&Connection) -> Result<T, Error>,
 ) -> Result<T, Failure> {
     let runtime = runtime::Builder::new_current_thread()
@@ -32,10 +48,10 @@ pub(crate) fn call<T>(
         operation(&connection).await
     };
     // zbus' own time limit covers neither connecting nor authenticating: with a stopped bus only
-    // a limit around the whole exchange returns.
-    let deadline = Duration::from_secs(DEADLINE_SECONDS);
+    // a limit around the whole exchange returns. It is off unless asked for, so this one is all.
+    let deadline = Duration::from_secs(seconds);
     match runtime.block_on(async { tokio::time::timeout(deadline, exchange).await }) {
         Ok(answer) => answer.map_err(Failure::from),
-        Err(_elapsed) => Err(Failure::deadline(DEADLINE_SECONDS)),
+        Err(_elapsed) => Err(Failure::deadline(seconds)),
     }
 }

@@ -1,26 +1,29 @@
-//! `twinlock enroll`: show a key, take a code, show the recovery codes.
+//! `twinlock enroll`: show a key or take one, take a code, show the recovery codes.
 
+mod attempts;
+mod brought_key;
 mod page;
 mod picture;
+mod picture_file;
 
 use nix::unistd::getuid;
 use serde::Serialize;
-use twinlock_interface::{Material, proxy::EnrollmentProxy};
-use zeroize::Zeroizing;
+use twinlock_interface::{Material, Request, proxy::EnrollmentProxy};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
     account_name,
-    arguments::Enroll,
+    arguments::enroll::{Algorithm, Enroll, Form, Kind},
     bus, environment,
     failure::{Failure, Name},
     output::{self, Format},
-    printable, prompt,
+    printable, recovery_codes,
 };
-
-/// How often a wrong code may be followed by another.
-const RETRIES: u32 = 3;
+use picture_file::Pictures;
 
 pub(crate) fn run(options: &Enroll, format: Format) -> Result<(), Failure> {
+    let named = options.target.user.as_deref();
+    brought_key::is_no_account(&options.brought, named)?;
     let user = account_name::of(&options.target)?;
     if options.cancel {
         return cancel(&user, format);
@@ -28,24 +31,15 @@ pub(crate) fn run(options: &Enroll, format: Format) -> Result<(), Failure> {
     if format == Format::Text && is_root_by_sudo(options) {
         output::remark("twinlock: enrolling root; to enrol yourself run without sudo.\n");
     }
+    let pictures = Pictures::wanted(&options.drawn)?;
+    let mut request = Zeroizing::new(request(&options.form));
+    let brought = brought_key::take(&options.brought, &mut request, format)?;
 
-    let material = bus::call(async |bus| EnrollmentProxy::new(bus).await?.begin(&user).await)?;
-    match format {
-        Format::Text => page::show_key(&user, &material, options)?,
-        Format::Json => output::json(&KeyObject::new(&user, &material))?,
-    }
-    let recovery_codes = confirm(&user, format)
-        .map_err(|failure| with_way_back(failure, options.target.user.as_deref()))?;
-    let shown = match format {
-        Format::Text => page::show_recovery_codes(&user, &recovery_codes),
-        Format::Json => output::json(&CodesObject { user: &user, recovery_codes: &recovery_codes }),
-    };
-    shown.map_err(|failure| {
-        failure.advise(
-            "The authenticator is on, but its recovery codes could not be shown and are never \
-             shown again. To get new ones, `twinlock remove` it and enrol once more.",
-        )
-    })
+    let Begun { material, proved } = begin(&user, &mut request, format)?;
+    let recovery_codes = show_key(&user, &material, &pictures, options, brought, format)
+        .and_then(|()| confirm(&user, proved, format))
+        .map_err(|failure| with_way_back(failure, named))?;
+    show_outcome(&user, &recovery_codes, format)
 }
 
 /// Whether somebody may have forgotten that under sudo "yourself" is root.
@@ -53,38 +47,98 @@ fn is_root_by_sudo(options: &Enroll) -> bool {
     options.target.user.is_none() && getuid().is_root() && environment::under_sudo()
 }
 
-/// Asks until a code is right, the retries are used up, or the person leaves.
-fn confirm(user: &str, format: Format) -> Result<Zeroizing<Vec<String>>, Failure> {
-    let mut retries = RETRIES;
-    let mut refusal = None;
-    loop {
-        let code = match prompt::line("Code from the app: ", format) {
-            Ok(line) => line,
-            // A script learns why its last code was refused; a person has read it already.
-            Err(failure) if failure.name == Name::NoInput && format == Format::Json => {
-                return Err(refusal.unwrap_or(failure));
-            }
-            Err(failure) => return Err(failure),
-        };
-        let failure = match confirm_with(user, &code) {
-            Ok(recovery_codes) => return Ok(recovery_codes),
-            Err(failure) => failure,
-        };
-        if failure.name != Name::WrongCode || retries == 0 {
-            return Err(failure);
-        }
-        retries -= 1;
-        if format == Format::Text {
-            output::failure(&failure, format);
-        }
-        refusal = Some(failure);
+/// What is asked for, in the words of the contract; what is left out is the daemon's to choose.
+fn request(form: &Form) -> Request {
+    Request {
+        name: form.name.clone(),
+        kind: form.kind.map(|kind| Kind::as_str(kind).to_owned()),
+        algorithm: form.algorithm.map(|algorithm| Algorithm::as_str(algorithm).to_owned()),
+        digits: form.digits,
+        period: form.period,
+        counter: form.counter,
+        ..Request::default()
     }
 }
 
-fn confirm_with(user: &str, code: &str) -> Result<Zeroizing<Vec<String>>, Failure> {
-    let code = prompt::sendable_code(code)?;
-    bus::call(async |bus| EnrollmentProxy::new(bus).await?.confirm(user, code).await)
-        .map(Zeroizing::new)
+struct Begun {
+    material: Material,
+    /// Whether a code of another authenticator, or a recovery code, was taken on the way.
+    proved: bool,
+}
+
+/// Begins; asks for the proof where the daemon wants one.
+fn begin(user: &str, request: &mut Request, format: Format) -> Result<Begun, Failure> {
+    let wanted = match begin_with(user, request) {
+        Ok(material) => return Ok(Begun { material, proved: false }),
+        Err(failure) if failure.name == Name::ProofRequired => failure,
+        Err(failure) => return Err(failure),
+    };
+    let question = "Code from an authenticator you already have, or a recovery code: ";
+    let material = attempts::ask(question, format, Some(wanted), |code| {
+        request.proof.zeroize();
+        request.proof = Some(code.to_owned());
+        begin_with(user, request)
+    })?;
+    recovery_codes::warn_if_few(user, request.proof.as_deref().unwrap_or_default(), format)?;
+    Ok(Begun { material, proved: true })
+}
+
+fn begin_with(user: &str, request: &Request) -> Result<Material, Failure> {
+    bus::call(async |bus| EnrollmentProxy::new(bus).await?.begin(user, request).await)
+}
+
+/// A key that was brought is on the phone already: nothing of it is shown again.
+fn show_key(
+    user: &str,
+    material: &Material,
+    pictures: &Pictures<'_>,
+    options: &Enroll,
+    brought: bool,
+    format: Format,
+) -> Result<(), Failure> {
+    let remark = pictures.write(&material.key_uri)?;
+    match format {
+        Format::Json => output::json(&KeyObject::new(user, material, brought)),
+        Format::Text if brought => page::show_brought_key(user, material.expires_at),
+        Format::Text => {
+            // Before the code on the screen, which has to stand whole above the prompt.
+            output::remark(&remark);
+            page::show_key(user, material, &options.drawn)
+        }
+    }
+}
+
+/// Asks until a code is right, the retries are used up, or the person leaves.
+fn confirm(user: &str, proved: bool, format: Format) -> Result<Zeroizing<Vec<String>>, Failure> {
+    // Who has just typed a code of another one needs to know which is meant now.
+    let question = if proved { "Code from the new authenticator: " } else { "Code from the app: " };
+    attempts::ask(question, format, None, |code| {
+        let confirmed = bus::call_for_recovery_codes(async |bus| {
+            EnrollmentProxy::new(bus).await?.confirm(user, code).await
+        });
+        confirmed.map(Zeroizing::new)
+    })
+}
+
+fn show_outcome(user: &str, codes: &[String], format: Format) -> Result<(), Failure> {
+    if format == Format::Text && codes.is_empty() {
+        return output::text(&added(user));
+    }
+    let headline = format!("{} is enrolled.", printable::line(user));
+    recovery_codes::show(&headline, user, codes, format).map_err(|failure| {
+        failure.advise(
+            "The authenticator is on, but its recovery codes could not be shown and are never \
+             shown again. `twinlock codes renew` makes new ones.",
+        )
+    })
+}
+
+fn added(user: &str) -> String {
+    format!(
+        "\nThe authenticator is added to {}. The recovery codes stay valid: `twinlock codes` tells \
+         how many are left.\n",
+        printable::line(user)
+    )
 }
 
 fn cancel(user: &str, format: Format) -> Result<(), Failure> {
@@ -105,6 +159,8 @@ fn with_way_back(failure: Failure, named: Option<&str>) -> Failure {
             | Name::Interrupted
             | Name::Throttled
             | Name::LimitsExceeded
+            | Name::Output
+            | Name::FileExists
     ) {
         return failure;
     }
@@ -118,26 +174,21 @@ fn with_way_back(failure: Failure, named: Option<&str>) -> Failure {
 #[derive(Serialize)]
 struct KeyObject<'a> {
     user: &'a str,
-    key_uri: &'a str,
-    secret: &'a str,
+    key_uri: Option<&'a str>,
+    secret: Option<&'a str>,
     expires_at: u64,
 }
 
 impl<'a> KeyObject<'a> {
-    fn new(user: &'a str, material: &'a Material) -> Self {
+    fn new(user: &'a str, material: &'a Material, brought: bool) -> Self {
+        let shown = |key: &'a str| (!brought).then_some(key);
         Self {
             user,
-            key_uri: &material.key_uri,
-            secret: &material.secret_base32,
+            key_uri: shown(&material.key_uri),
+            secret: shown(&material.secret_base32),
             expires_at: material.expires_at,
         }
     }
-}
-
-#[derive(Serialize)]
-struct CodesObject<'a> {
-    user: &'a str,
-    recovery_codes: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -157,13 +208,12 @@ mod tests {
         let material =
             Material { key_uri: "otpauth://x".into(), secret_base32: "ABCD".into(), expires_at: 9 };
         assert_eq!(
-            serde_json::to_string(&KeyObject::new("alice", &material)).unwrap(),
+            serde_json::to_string(&KeyObject::new("alice", &material, false)).unwrap(),
             r#"{"user":"alice","key_uri":"otpauth://x","secret":"ABCD","expires_at":9}"#
         );
-        let codes = CodesObject { user: "alice", recovery_codes: &["A".into(), "B".into()] };
         assert_eq!(
-            serde_json::to_string(&codes).unwrap(),
-            r#"{"user":"alice","recovery_codes":["A","B"]}"#
+            serde_json::to_string(&KeyObject::new("alice", &material, true)).unwrap(),
+            r#"{"user":"alice","key_uri":null,"secret":null,"expires_at":9}"#
         );
         assert_eq!(
             serde_json::to_string(&CancelObject { user: "alice", cancelled: true }).unwrap(),
@@ -172,10 +222,45 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_form_asks_for_nothing_and_resumes() {
+        let json = |form: &Form| serde_json::to_value(request(form)).unwrap();
+        assert_eq!(json(&Form::default()), serde_json::json!({}));
+    }
+
+    #[test]
+    fn a_form_is_asked_for_in_the_words_of_the_contract() {
+        let form = Form {
+            name: Some("tablet".into()),
+            kind: Some(Kind::Hotp),
+            algorithm: Some(Algorithm::Sha256),
+            digits: Some(8),
+            period: Some(60),
+            counter: Some(7),
+        };
+        let request = request(&form);
+        assert_eq!(
+            (request.name.as_deref(), request.kind.as_deref(), request.algorithm.as_deref()),
+            (Some("tablet"), Some("hotp"), Some("SHA256"))
+        );
+        let numbers = (request.digits, request.period, request.counter);
+        assert_eq!(numbers, (Some(8), Some(60), Some(7)));
+        assert!(request.secret.is_none() && request.proof.is_none());
+    }
+
+    #[test]
+    fn who_adds_another_one_keeps_the_recovery_codes() {
+        let words = added("al\u{1b}ice");
+        assert!(words.contains("added to al\\u{1b}ice. The recovery codes stay valid"), "{words}");
+    }
+
+    #[test]
     fn who_leaves_at_the_prompt_is_told_the_way_back() {
-        for failure in
-            [Failure::no_input(), Failure::interrupted(), Error::WrongCode("No.".into()).into()]
-        {
+        for failure in [
+            Failure::no_input(),
+            Failure::interrupted(),
+            Failure::file_output("a.png".as_ref(), "the disk is full"),
+            Error::WrongCode("No.".into()).into(),
+        ] {
             let message = with_way_back(failure, Some("bob")).message;
             assert!(message.contains("`twinlock enroll bob`"), "{message}");
             assert!(message.contains("`twinlock enroll --cancel bob`"), "{message}");

@@ -3,7 +3,7 @@
 mod name;
 mod unreachable;
 
-use std::io;
+use std::{io, path::Path};
 
 use twinlock_interface::Error;
 
@@ -88,6 +88,66 @@ impl Failure {
         Self::new(Name::Input, Exit::Refused, format!("The input could not be read: {error}."))
     }
 
+    /// A file that was named for reading.
+    pub(crate) fn file_input(path: &Path, reason: &str) -> Self {
+        let path = path.display().to_string();
+        Self::new(
+            Name::Input,
+            Exit::Refused,
+            format!("{} cannot be used: {reason}.", printable::line(&path)),
+        )
+    }
+
+    /// A file that was named for writing.
+    pub(crate) fn file_output(path: &Path, reason: &str) -> Self {
+        let path = path.display().to_string();
+        Self::new(
+            Name::Output,
+            Exit::Refused,
+            format!("{} cannot be written: {reason}.", printable::line(&path)),
+        )
+    }
+
+    pub(crate) fn file_exists(path: &Path) -> Self {
+        let path = path.display().to_string();
+        Self::new(
+            Name::FileExists,
+            Exit::Refused,
+            format!("{} exists and is never overwritten.", printable::line(&path)),
+        )
+    }
+
+    pub(crate) fn no_key() -> Self {
+        Self::new(Name::NoInput, Exit::Refused, "No key was given.")
+    }
+
+    pub(crate) fn no_key_in_picture(path: &Path, reason: &str) -> Self {
+        let path = path.display().to_string();
+        Self::new(
+            Name::NoKeyInPicture,
+            Exit::Refused,
+            format!("{}: {reason}", printable::line(&path)),
+        )
+    }
+
+    pub(crate) fn code_spent(message: impl Into<String>) -> Self {
+        Self::new(Name::CodeSpent, Exit::Refused, message)
+    }
+
+    pub(crate) fn code_out_of_window(message: impl Into<String>) -> Self {
+        Self::new(Name::CodeOutOfWindow, Exit::Refused, message)
+    }
+
+    /// Of an import, which goes on with the other accounts.
+    pub(crate) fn not_imported(message: impl Into<String>) -> Self {
+        Self::new(Name::NotImported, Exit::Refused, message)
+    }
+
+    /// An answer that the contract of this version does not know.
+    pub(crate) fn other_version(reason: &str) -> Self {
+        unreachable::other_version(reason)
+    }
+
     pub(crate) fn runtime(error: &io::Error) -> Self {
         Self::new(
             Name::BusUnreachable,
@@ -140,7 +200,43 @@ impl From<Error> for Failure {
                 Name::AlreadyEnrolled,
                 Refused,
                 said,
-                "`twinlock remove` removes it against a code, `sudo twinlock reset` without one.",
+                "`twinlock enroll` adds another, `sudo twinlock reset NAME` removes what is there.",
+            ),
+            Error::ProofRequired(said) => (
+                Name::ProofRequired,
+                Refused,
+                said,
+                "Run it again with a code from an authenticator you already have, or a recovery \
+                 code, at hand.",
+            ),
+            Error::EnrollmentUnderWay(said) => (
+                Name::EnrollmentUnderWay,
+                Refused,
+                said,
+                "`twinlock enroll` without options goes on with that one, `twinlock enroll \
+                 --cancel` drops it.",
+            ),
+            Error::NoSuchAuthenticator(said) => {
+                (Name::NoSuchAuthenticator, Refused, said, "`twinlock status` shows the names.")
+            }
+            Error::Required(said) => (
+                Name::Required,
+                Refused,
+                said,
+                "`twinlock enroll` adds another one, after which this one can be removed; \
+                 `sudo twinlock reset NAME` removes everything.",
+            ),
+            Error::NameTaken(said) => {
+                (Name::NameTaken, Refused, said, "Choose another name, with --name for a new one.")
+            }
+            Error::KeyTaken(said) => {
+                (Name::KeyTaken, Refused, said, "`twinlock enroll` without a key makes a new one.")
+            }
+            Error::TooManyAuthenticators(said) => (
+                Name::TooManyAuthenticators,
+                Refused,
+                said,
+                "`twinlock remove --authenticator NAME` makes room for another.",
             ),
             Error::NoPendingEnrollment(said) => {
                 (Name::NoPendingEnrollment, Refused, said, "`twinlock enroll` starts a new one.")
@@ -149,21 +245,21 @@ impl From<Error> for Failure {
                 Name::WrongCode,
                 Refused,
                 said,
-                "A code counts once: wait for the next. If none is accepted, compare the clocks \
-                 of the phone and of this host.",
+                "A code counts once: wait for the next. If none is accepted, `twinlock check` tells by \
+                 how much the phone's clock is off.",
             ),
             Error::Throttled(said) => (
                 Name::Throttled,
                 Refused,
                 said,
-                "`twinlock status` says until when, `sudo twinlock unlock` ends it.",
+                "`twinlock status` says until when, `sudo twinlock unlock NAME` ends it.",
             ),
             Error::NoSuchSession(said) => (Name::NoSuchSession, Refused, said, "Start again."),
             Error::LimitsExceeded(said) => {
                 (Name::LimitsExceeded, Refused, said, "Try again in a minute.")
             }
             Error::InvalidArgument(said) => {
-                (Name::InvalidArgument, Usage, said, "Check the account name.")
+                (Name::InvalidArgument, Usage, said, "Check the names and the values.")
             }
             Error::Unavailable(said) => (
                 Name::Unavailable,
@@ -183,12 +279,19 @@ mod tests {
     use super::*;
 
     type Variant = fn(String) -> Error;
-    const ANSWERS: [(Variant, Name, u8); 12] = [
+    const ANSWERS: [(Variant, Name, u8); 19] = [
+        (Error::NameTaken, Name::NameTaken, 1),
+        (Error::KeyTaken, Name::KeyTaken, 1),
+        (Error::TooManyAuthenticators, Name::TooManyAuthenticators, 1),
         (Error::NotAuthorized, Name::NotAuthorized, 1),
         (Error::NoSuchAccount, Name::NoSuchAccount, 1),
         (Error::AccountMismatch, Name::AccountMismatch, 1),
         (Error::NotEnrolled, Name::NotEnrolled, 1),
         (Error::AlreadyEnrolled, Name::AlreadyEnrolled, 1),
+        (Error::ProofRequired, Name::ProofRequired, 1),
+        (Error::EnrollmentUnderWay, Name::EnrollmentUnderWay, 1),
+        (Error::NoSuchAuthenticator, Name::NoSuchAuthenticator, 1),
+        (Error::Required, Name::Required, 1),
         (Error::NoPendingEnrollment, Name::NoPendingEnrollment, 1),
         (Error::WrongCode, Name::WrongCode, 1),
         (Error::Throttled, Name::Throttled, 1),
@@ -214,6 +317,19 @@ mod tests {
     fn what_the_daemon_says_cannot_drive_the_terminal() {
         let failure = Failure::from(Error::WrongCode("no\u{1b}[2J\nwait".into()));
         assert!(failure.message.starts_with("no\\u{1b}[2J\nwait\n"), "{}", failure.message);
+    }
+
+    #[test]
+    fn the_name_of_a_file_cannot_drive_the_terminal() {
+        let path = Path::new("a\u{1b}[2Jb");
+        for failure in [
+            Failure::file_input(path, "x"),
+            Failure::file_output(path, "x"),
+            Failure::file_exists(path),
+            Failure::no_key_in_picture(path, "x"),
+        ] {
+            assert!(failure.message.starts_with("a\\u{1b}[2Jb"), "{}", failure.message);
+        }
     }
 
     #[test]

@@ -3,20 +3,29 @@
 //! A client of `twinlockd` on the system bus and nothing else: it opens no database, holds no key
 //! and decides nothing. One file per command; what they share stands in the other modules.
 
+#![deny(unsafe_code)]
+
 mod account_name;
 mod arguments;
+mod bounded_file;
 mod bus;
+mod check;
+mod codes;
 mod enroll;
 mod environment;
 mod failure;
+mod import;
 mod moment;
 mod output;
 mod printable;
 mod prompt;
 mod qr;
+mod recovery_codes;
 mod remove;
+mod rename;
 mod reset;
 mod status;
+mod ticket;
 mod unlock;
 
 use std::process::ExitCode;
@@ -48,9 +57,14 @@ fn run(command: Command, format: Format) -> Result<(), Failure> {
     match command {
         Command::Enroll(options) => enroll::run(&options, format),
         Command::Status(target) => status::run(&target, format),
-        Command::Remove(target) => remove::run(&target, format),
+        Command::Check(target) => check::run(&target, format),
+        Command::Codes(options) => codes::run(&options, format),
+        Command::Rename(options) => rename::run(&options, format),
+        Command::Remove(options) => remove::run(&options, format),
+        Command::Ticket(target) => ticket::run(&target, format),
         Command::Unlock(target) => unlock::run(&target, format),
         Command::Reset(options) => reset::run(&options, format),
+        Command::Import(options) => import::run(&options, format),
     }
 }
 

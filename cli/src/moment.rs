@@ -15,6 +15,11 @@ impl Moment {
         Self { now: Timestamp::now().as_second(), zone }
     }
 
+    /// Seconds since the Unix epoch; 0 before it.
+    pub(crate) fn seconds(&self) -> u64 {
+        u64::try_from(self.now).unwrap_or(0)
+    }
+
     /// Whether `seconds` since the Unix epoch is still to come.
     pub(crate) fn is_before(&self, seconds: u64) -> bool {
         self.distance(seconds) > 0
@@ -95,6 +100,11 @@ mod tests {
     fn a_time_beyond_the_calendar_is_still_told() {
         assert_eq!(at(0).describe(u64::MAX), format!("{} seconds after 1970", u64::MAX));
         assert!(at(i64::MIN).describe(0).contains("1970-01-01"));
+    }
+
+    #[test]
+    fn a_clock_before_the_epoch_stands_at_it() {
+        assert_eq!([-1, 0, 7].map(|now| at(now).seconds()), [0, 0, 7]);
     }
 
     #[test]

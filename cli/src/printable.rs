@@ -7,12 +7,12 @@ use std::borrow::Cow;
 
 /// `text` with control and direction-changing characters written as `\u{1b}`.
 pub(crate) fn line(text: &str) -> Cow<'_, str> {
-    escaped(text, is_unsafe)
+    escaped(text, is_harmful)
 }
 
 /// The same for text of several lines: line feeds stay.
 pub(crate) fn paragraph(text: &str) -> Cow<'_, str> {
-    escaped(text, |c| c != '\n' && is_unsafe(c))
+    escaped(text, |c| c != '\n' && is_harmful(c))
 }
 
 fn escaped(text: &str, unwanted: impl Fn(char) -> bool) -> Cow<'_, str> {
@@ -30,7 +30,7 @@ fn escaped(text: &str, unwanted: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-fn is_unsafe(character: char) -> bool {
+fn is_harmful(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -6,7 +6,7 @@
 use std::{
     fs::File,
     io::{self, IsTerminal, Read},
-    os::fd::AsFd,
+    os::fd::{AsFd, OwnedFd},
 };
 
 use nix::{
@@ -15,6 +15,7 @@ use nix::{
     sys::{
         signal::{SigSet, Signal},
         signalfd::{SfdFlags, SignalFd},
+        termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr},
     },
 };
 use twinlock_interface::{answer_shape, names::MAX_ANSWER_BYTES};
@@ -25,9 +26,9 @@ use crate::{
     output::{self, Format},
 };
 
-/// The longest line that is kept; of a longer one only this much, which is too long for a code and
-/// for an account name alike.
-const MAX_LINE_BYTES: usize = 1024;
+/// The longest line that is kept; of a longer one only this much, which is too long for a code, an
+/// account name and a key alike.
+pub(crate) const MAX_LINE_BYTES: usize = 4096;
 const _: () = assert!(MAX_LINE_BYTES > MAX_ANSWER_BYTES);
 
 /// What came of a question.
@@ -49,20 +50,54 @@ pub(crate) fn is_interactive() -> bool {
 /// Shows `question` and waits for one line. A script that asked for JSON is not shown the
 /// question: its stderr carries errors only.
 pub(crate) fn line(question: &str, format: Format) -> Result<Zeroizing<String>, Failure> {
-    let interactive = is_interactive();
+    answer(ask(question, format, Typing::Shown))
+}
+
+/// [`line`] for what must not stay on the screen: what is typed is not shown.
+pub(crate) fn hidden_line(question: &str, format: Format) -> Result<Zeroizing<String>, Failure> {
+    answer(ask(question, format, Typing::Hidden))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Typing {
+    Shown,
+    Hidden,
+}
+
+impl Typing {
+    /// Whatever would end the process has to leave a terminal that shows what is typed.
+    fn interrupting(self) -> &'static [Signal] {
+        match self {
+            Self::Shown => &[Signal::SIGINT],
+            Self::Hidden => &[Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT],
+        }
+    }
+}
+
+fn ask(question: &str, format: Format, typing: Typing) -> io::Result<Input> {
+    let (stdin, interactive) = (io::stdin(), is_interactive());
+    // In this order, so that no signal finds the terminal changed and the process unprepared.
+    let interrupt = Interrupt::watch(typing.interrupting())?;
+    let _hidden = if typing == Typing::Hidden { Hidden::typing_on(&stdin)? } else { None };
     let shown = interactive || format == Format::Text;
     if shown {
         output::remark(question);
     }
-    let input = read(&io::stdin()).map_err(|error| Failure::input(&error))?;
-    // Enter has ended the line on a terminal, and nothing else has.
-    if shown && !(interactive && matches!(input, Input::Line(_))) {
+    let input = read(&stdin, &interrupt)?;
+    // Enter has ended the line on a terminal that shows it, and nothing else has.
+    let ended = interactive && typing == Typing::Shown && matches!(input, Input::Line(_));
+    if shown && !ended {
         output::remark("\n");
     }
+    Ok(input)
+}
+
+fn answer(input: io::Result<Input>) -> Result<Zeroizing<String>, Failure> {
     match input {
-        Input::Line(line) => Ok(line),
-        Input::End => Err(Failure::no_input()),
-        Input::Interrupted => Err(Failure::interrupted()),
+        Ok(Input::Line(line)) => Ok(line),
+        Ok(Input::End) => Err(Failure::no_input()),
+        Ok(Input::Interrupted) => Err(Failure::interrupted()),
+        Err(error) => Err(Failure::input(&error)),
     }
 }
 
@@ -75,8 +110,7 @@ pub(crate) fn sendable_code(line: &str) -> Result<&str, Failure> {
     }
 }
 
-fn read(source: &impl AsFd) -> io::Result<Input> {
-    let interrupt = Interrupt::watch()?;
+fn read(source: &impl AsFd, interrupt: &Interrupt) -> io::Result<Input> {
     let mut file = File::from(source.as_fd().try_clone_to_owned()?);
     let mut line = Zeroizing::new(Vec::with_capacity(MAX_LINE_BYTES));
     loop {
@@ -113,9 +147,8 @@ struct Interrupt {
 }
 
 impl Interrupt {
-    fn watch() -> io::Result<Self> {
-        let mut signals = SigSet::empty();
-        signals.add(Signal::SIGINT);
+    fn watch(interrupting: &[Signal]) -> io::Result<Self> {
+        let signals = SigSet::from_iter(interrupting.iter().copied());
         let events =
             SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         signals.thread_block()?;
@@ -143,9 +176,39 @@ impl Drop for Interrupt {
     }
 }
 
+/// A terminal that does not show what is typed, until dropped.
+struct Hidden {
+    terminal: OwnedFd,
+    before: Termios,
+}
+
+impl Hidden {
+    /// `None` when `source` is no terminal: there is nothing to hide.
+    fn typing_on(source: &impl AsFd) -> io::Result<Option<Self>> {
+        if !source.as_fd().is_terminal() {
+            return Ok(None);
+        }
+        let terminal = source.as_fd().try_clone_to_owned()?;
+        let before = tcgetattr(&terminal)?;
+        let mut during = before.clone();
+        during.local_flags.remove(LocalFlags::ECHO | LocalFlags::ECHONL);
+        tcsetattr(&terminal, SetArg::TCSANOW, &during)?;
+        Ok(Some(Self { terminal, before }))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        // A terminal that has gone away needs no mending.
+        let _ = tcsetattr(&self.terminal, SetArg::TCSANOW, &self.before);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{Write, pipe};
+
+    use nix::pty::openpty;
 
     use super::*;
     use crate::failure::Name;
@@ -154,9 +217,10 @@ mod tests {
         let (reader, mut writer) = pipe().unwrap();
         writer.write_all(input).unwrap();
         drop(writer);
+        let interrupt = Interrupt::watch(Typing::Shown.interrupting()).unwrap();
         let mut lines = Vec::new();
         loop {
-            match read(&reader).unwrap() {
+            match read(&reader, &interrupt).unwrap() {
                 Input::Line(line) => lines.push(Some(line.to_string())),
                 Input::End => return lines,
                 Input::Interrupted => panic!("nobody pressed Ctrl-C"),
@@ -169,7 +233,8 @@ mod tests {
         let (mut reader, mut writer) = pipe().unwrap();
         writer.write_all(b"123456\nnext").unwrap();
         drop(writer);
-        assert!(matches!(read(&reader), Ok(Input::Line(line)) if *line == "123456"));
+        let first = read(&reader, &Interrupt::watch(&[]).unwrap());
+        assert!(matches!(first, Ok(Input::Line(line)) if *line == "123456"));
         let mut rest = String::new();
         reader.read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "next");
@@ -185,7 +250,7 @@ mod tests {
 
     #[test]
     fn an_endless_line_takes_no_memory() {
-        assert_eq!(lines_of(&[b'1'; 4000]), [Some("1".repeat(MAX_LINE_BYTES))]);
+        assert_eq!(lines_of(&[b'1'; 3 * MAX_LINE_BYTES]), [Some("1".repeat(MAX_LINE_BYTES))]);
     }
 
     #[test]
@@ -197,12 +262,30 @@ mod tests {
     #[test]
     fn ctrl_c_is_an_answer() {
         let (reader, _writer) = pipe().unwrap();
-        let interrupt = Interrupt::watch().unwrap();
+        let interrupt = Interrupt::watch(&[Signal::SIGINT]).unwrap();
         nix::sys::signal::raise(Signal::SIGINT).unwrap();
         assert!(
             interrupt
                 .comes_before(&File::from(reader.as_fd().try_clone_to_owned().unwrap()))
                 .unwrap()
         );
+    }
+
+    #[test]
+    fn typing_is_hidden_on_a_terminal_and_shown_again_afterwards() {
+        let pair = openpty(None, None).unwrap();
+        let terminal = &pair.slave;
+        let echoes = || tcgetattr(terminal).unwrap().local_flags.contains(LocalFlags::ECHO);
+        assert!(echoes());
+        let hidden = Hidden::typing_on(terminal).unwrap();
+        assert!(hidden.is_some() && !echoes());
+        drop(hidden);
+        assert!(echoes());
+    }
+
+    #[test]
+    fn a_pipe_has_nothing_to_hide() {
+        let (reader, _writer) = pipe().unwrap();
+        assert!(Hidden::typing_on(&reader).unwrap().is_none());
     }
 }

@@ -1,5 +1,8 @@
 //! A QR code drawn with characters, for a phone to read off a terminal.
 
+pub(crate) mod file;
+pub(crate) mod scan;
+
 use std::fmt;
 
 use qrcode::{Color, EcLevel, QrCode};

@@ -1,7 +1,7 @@
 //! `twinlock status`: how an account stands.
 
 use serde::Serialize;
-use twinlock_interface::{State, Status, proxy::EnrollmentProxy};
+use twinlock_interface::{AuthenticatorStatus, State, Status, proxy::EnrollmentProxy};
 
 use crate::{
     account_name,
@@ -23,7 +23,9 @@ fn table(status: &Status, moment: &Moment) -> String {
     let mut rows = vec![
         ("Account", printable::line(&status.user).into_owned()),
         ("Enrolment", enrolment(status, moment)),
+        ("Code required", if status.required { "yes" } else { "no" }.to_owned()),
     ];
+    rows.extend(status.authenticators.iter().map(|one| ("Authenticator", described(one, moment))));
     if status.state == State::On.as_str() {
         let last = status.last_accepted_at.map_or_else(|| "never".into(), |at| moment.describe(at));
         rows.push(("Last accepted code", last));
@@ -40,7 +42,36 @@ fn enrolment(status: &Status, moment: &Moment) -> String {
         words.push_str(&format!(" since {}", moment.describe(since)));
     }
     if let Some(end) = status.expires_at {
-        words.push_str(&format!(", waits for its first code until {}", moment.describe(end)));
+        let who = if status.state == State::On.as_str() { "another one " } else { "" };
+        words.push_str(&format!(", {who}waits for its first code until {}", moment.describe(end)));
+    }
+    words
+}
+
+/// `tablet (hotp, 8 digits) since ..., last used ...`: what is as usual is left out.
+fn described(authenticator: &AuthenticatorStatus, moment: &Moment) -> String {
+    let AuthenticatorStatus { name, kind, algorithm, digits, period, .. } = authenticator;
+    let mut unusual = Vec::new();
+    if kind != "totp" {
+        unusual.push(printable::line(kind).into_owned());
+    }
+    if algorithm != "SHA1" {
+        unusual.push(printable::line(algorithm).into_owned());
+    }
+    if *digits != 6 {
+        unusual.push(format!("{digits} digits"));
+    }
+    if !matches!(period, 0 | 30) {
+        unusual.push(format!("{period} s"));
+    }
+    let mut words = printable::line(name).into_owned();
+    if !unusual.is_empty() {
+        words.push_str(&format!(" ({})", unusual.join(", ")));
+    }
+    words.push_str(&format!(" since {}, ", moment.describe(authenticator.confirmed_at)));
+    match authenticator.last_accepted_at {
+        Some(at) => words.push_str(&format!("last used {}", moment.describe(at))),
+        None => words.push_str("never used"),
     }
     words
 }
@@ -65,12 +96,40 @@ struct StatusObject<'a> {
     user: &'a str,
     state: &'a str,
     since: Option<u64>,
+    required: bool,
+    authenticators: Vec<AuthenticatorObject<'a>>,
     expires_at: Option<u64>,
     recovery_codes_left: u32,
+    recovery_codes_used_at: &'a [u64],
     last_accepted_at: Option<u64>,
     failures: u32,
     locked_until: Option<u64>,
     closed: bool,
+}
+
+#[derive(Serialize)]
+struct AuthenticatorObject<'a> {
+    name: &'a str,
+    kind: &'a str,
+    algorithm: &'a str,
+    digits: u32,
+    period: u32,
+    confirmed_at: u64,
+    last_accepted_at: Option<u64>,
+}
+
+impl<'a> From<&'a AuthenticatorStatus> for AuthenticatorObject<'a> {
+    fn from(one: &'a AuthenticatorStatus) -> Self {
+        Self {
+            name: &one.name,
+            kind: &one.kind,
+            algorithm: &one.algorithm,
+            digits: one.digits,
+            period: one.period,
+            confirmed_at: one.confirmed_at,
+            last_accepted_at: one.last_accepted_at,
+        }
+    }
 }
 
 impl<'a> From<&'a Status> for StatusObject<'a> {
@@ -79,8 +138,11 @@ impl<'a> From<&'a Status> for StatusObject<'a> {
             user: &status.user,
             state: &status.state,
             since: status.since,
+            required: status.required,
+            authenticators: status.authenticators.iter().map(AuthenticatorObject::from).collect(),
             expires_at: status.expires_at,
             recovery_codes_left: status.recovery_codes_left,
+            recovery_codes_used_at: &status.recovery_codes_used_at,
             last_accepted_at: status.last_accepted_at,
             failures: status.failures,
             locked_until: status.locked_until,
@@ -98,8 +160,23 @@ mod tests {
             user: "alice".into(),
             state: "on".into(),
             since: Some(1_111_111_109),
+            required: true,
+            authenticators: vec![phone()],
             recovery_codes_left: 9,
+            recovery_codes_used_at: vec![1_234_567_890],
             ..Status::default()
+        }
+    }
+
+    fn phone() -> AuthenticatorStatus {
+        AuthenticatorStatus {
+            name: "phone".into(),
+            kind: "totp".into(),
+            algorithm: "SHA1".into(),
+            digits: 6,
+            period: 30,
+            confirmed_at: 1_111_111_109,
+            last_accepted_at: None,
         }
     }
 
@@ -107,8 +184,11 @@ mod tests {
     fn json_keys_are_the_documented_ones_and_always_there() {
         assert_eq!(
             serde_json::to_string(&StatusObject::from(&on())).unwrap(),
-            r#"{"user":"alice","state":"on","since":1111111109,"expires_at":null,"#.to_owned()
-                + r#""recovery_codes_left":9,"last_accepted_at":null,"failures":0,"#
+            r#"{"user":"alice","state":"on","since":1111111109,"required":true,"#.to_owned()
+                + r#""authenticators":[{"name":"phone","kind":"totp","algorithm":"SHA1","#
+                + r#""digits":6,"period":30,"confirmed_at":1111111109,"last_accepted_at":null}],"#
+                + r#""expires_at":null,"recovery_codes_left":9,"#
+                + r#""recovery_codes_used_at":[1234567890],"last_accepted_at":null,"failures":0,"#
                 + r#""locked_until":null,"closed":false}"#
         );
     }
@@ -121,6 +201,38 @@ mod tests {
         {
             assert!(table.contains(words), "{words}: {table}");
         }
+    }
+
+    #[test]
+    fn each_authenticator_has_a_line_that_tells_what_is_unusual_about_it() {
+        let token = AuthenticatorStatus {
+            name: "to\u{1b}ken".into(),
+            kind: "hotp".into(),
+            algorithm: "SHA256".into(),
+            digits: 8,
+            period: 0,
+            last_accepted_at: Some(1_234_567_890),
+            ..phone()
+        };
+        let slow = AuthenticatorStatus { name: "slow".into(), period: 60, ..phone() };
+        let status = Status { authenticators: vec![phone(), token, slow], ..on() };
+        let table = table(&status, &Moment::now());
+        let lines: Vec<_> = table.lines().filter(|line| line.contains("Authenticator ")).collect();
+        assert_eq!(lines.len(), 3, "{table}");
+        assert!(lines[0].contains("       phone since 2005-03-1"), "{table}");
+        assert!(lines[0].ends_with(", never used"), "{table}");
+        assert!(lines[1].contains("to\\u{1b}ken (hotp, SHA256, 8 digits) since "), "{table}");
+        assert!(lines[1].contains(", last used 2009-02-1"), "{table}");
+        assert!(lines[2].contains("slow (60 s) since "), "{table}");
+    }
+
+    #[test]
+    fn whether_a_code_is_required_is_told() {
+        let line = |required| {
+            let table = table(&Status { required, ..on() }, &Moment::now());
+            table.lines().find(|line| line.starts_with("Code required")).unwrap().to_owned()
+        };
+        assert!(line(true).ends_with(" yes") && line(false).ends_with(" no"));
     }
 
     #[test]
@@ -148,5 +260,8 @@ mod tests {
             words.starts_with("pending since") && words.contains("until 2096-10-02"),
             "{words}"
         );
+        let second = Status { expires_at: Some(4_000_000_000), ..on() };
+        let words = enrolment(&second, &Moment::now());
+        assert!(words.contains(", another one waits for its first code until 2096"), "{words}");
     }
 }

@@ -1,15 +1,27 @@
 //! What root does to other people's accounts.
 
-use crate::{daemon::Daemon, failure::Failure, identity::Identity, store::accounts::Lookup};
+use twinlock_verifier::time::Timestamp;
+use zeroize::Zeroizing;
+
+use crate::{
+    clock,
+    daemon::Daemon,
+    failure::Failure,
+    identity::Identity,
+    store::{
+        accounts::Lookup,
+        tickets::{TICKET_LIFETIME, Ticket},
+    },
+};
 
 /// Forgets an account's failures and opens every lane; authenticators and replay records stay.
 pub(crate) async fn unlock(daemon: &Daemon, caller: u32, account: Identity) -> Result<(), Failure> {
     let (account, _) = daemon.account(caller, account).await?;
     let unlocked = daemon.store.run(move |records| {
         if let Lookup::Found(record) = records.account(&account)? {
-            let mut throttle = record.throttle;
+            let mut throttle = record.throttle.clone();
             throttle.unlock();
-            records.write_throttle(account.uid, &throttle)?;
+            records.write_throttle(account.uid, &record.throttle, &throttle)?;
         }
         Ok(())
     });
@@ -36,4 +48,26 @@ pub(crate) async fn reset(
         return Err(if account.is_some() { Failure::NotEnrolled } else { Failure::NoSuchAccount });
     }
     Ok(())
+}
+
+/// Makes a ticket, in place of any earlier one; returns it in the form people read, with its end.
+pub(crate) async fn issue_ticket(
+    daemon: &Daemon,
+    caller: u32,
+    account: Identity,
+) -> Result<(Zeroizing<String>, Timestamp), Failure> {
+    let (account, _) = daemon.account(caller, account).await?;
+    let (ticket, hash) = daemon.recovery_hasher.fresh_ticket().await?;
+    let issued_at = clock::now();
+    let stored = daemon.store.decide(move |records| {
+        if !records.record_of(&account)?.confirmed.is_empty() {
+            return Err(Failure::AlreadyEnrolled);
+        }
+        records.ensure(&account)?;
+        // Whoever holds the ticket before this one may have seen the key.
+        records.drop_pending(account.uid)?;
+        Ok(records.replace_ticket(account.uid, &Ticket { hash, issued_at })?)
+    });
+    stored.await?;
+    Ok((ticket.to_display(), issued_at.saturating_add(TICKET_LIFETIME)))
 }

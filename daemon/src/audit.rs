@@ -35,10 +35,15 @@ pub(crate) enum Action {
     EnrollmentBegin,
     EnrollmentConfirm,
     EnrollmentCancel,
+    EnrollmentRename,
     EnrollmentRemove,
+    EnrollmentRenewCodes,
+    EnrollmentCheck,
     EnrollmentStatus,
     Unlock,
     Reset,
+    IssueTicket,
+    Import,
 }
 
 impl Action {
@@ -48,10 +53,15 @@ impl Action {
             Self::EnrollmentBegin => "enrollment-begin",
             Self::EnrollmentConfirm => "enrollment-confirm",
             Self::EnrollmentCancel => "enrollment-cancel",
+            Self::EnrollmentRename => "enrollment-rename",
             Self::EnrollmentRemove => "enrollment-remove",
+            Self::EnrollmentRenewCodes => "enrollment-renew-codes",
+            Self::EnrollmentCheck => "enrollment-check",
             Self::EnrollmentStatus => "enrollment-status",
             Self::Unlock => "unlock",
             Self::Reset => "reset",
+            Self::IssueTicket => "issue-ticket",
+            Self::Import => "import",
         }
     }
 }
@@ -283,7 +293,7 @@ mod tests {
             service: Some("sshd".into()),
             rhost: Some(rhost.into()),
             tty: Some("ssh".into()),
-            ruser: None,
+            ..LoginContext::default()
         };
         Event {
             action: Action::Login,

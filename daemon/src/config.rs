@@ -12,10 +12,17 @@ use std::{
 };
 
 use serde::Deserialize;
-use twinlock_verifier::{judge::Rules, throttle::Limits, totp::Window};
+use twinlock_interface::names::MAX_CONTEXT_BYTES;
+use twinlock_verifier::{
+    hotp::LookAhead, judge::Rules, remembered::RememberRule, throttle::Limits, time::Timestamp,
+    totp::Window,
+};
 
 /// Where the settings live; the file may be missing, every setting has a default.
 pub(crate) const PATH: &str = "/etc/twinlock/twinlock.toml";
+
+/// How far ahead enrolment during a login may end: until then a password alone can enrol.
+const ENROLL_AT_MOST: Duration = Duration::from_hours(90 * 24);
 
 /// What the daemon does with an account that has no authenticator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -24,6 +31,8 @@ pub(crate) enum Unenrolled {
     /// Asks and refuses, so that an unenrolled account looks like any other.
     #[default]
     Refuse,
+    /// Until `enroll_until`, lets people enrol in the login itself; afterwards as [`Self::Refuse`].
+    Enroll,
     /// Answers `not-required`: for the weeks in which a host is being enrolled.
     Allow,
 }
@@ -34,11 +43,14 @@ pub(crate) struct Config {
     /// Issuer in the key URI; `None` means the host name.
     pub(crate) issuer: Option<String>,
     pub(crate) unenrolled: Unenrolled,
+    /// When enrolment during a login ends; later it takes a ticket.
+    pub(crate) enroll_until: Option<Timestamp>,
     /// How long a login may wait for its answer.
     pub(crate) session_lifetime: Duration,
     /// How long a pending enrolment can be confirmed.
     pub(crate) pending_lifetime: Duration,
     pub(crate) rules: Rules,
+    pub(crate) remember: RememberRule,
 }
 
 #[derive(Debug)]
@@ -73,10 +85,13 @@ impl std::fmt::Display for ConfigError {
 struct File {
     issuer: Option<String>,
     unenrolled: Unenrolled,
+    enroll_until: Option<toml::value::Datetime>,
     window: Option<u32>,
+    look_ahead: Option<u32>,
     session_seconds: Option<u64>,
     pending_minutes: Option<u64>,
     lock: Lock,
+    remember: Remember,
 }
 
 #[derive(Default, Deserialize)]
@@ -88,7 +103,32 @@ struct Lock {
     close_after: Option<u32>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Remember {
+    minutes: Option<u64>,
+    services: Option<Vec<String>>,
+}
+
 impl Config {
+    /// Whether an account without an authenticator is asked for a code all the same, so that nobody
+    /// may part with their last one.
+    pub(crate) fn requires_code(&self) -> bool {
+        self.unenrolled != Unenrolled::Allow
+    }
+
+    /// Whether a login may enrol at `now` without a ticket.
+    pub(crate) fn enrolls_at(&self, now: Timestamp) -> bool {
+        let is_open = |end| now < end && !self.ends_too_late(now);
+        self.unenrolled == Unenrolled::Enroll && self.enroll_until.is_some_and(is_open)
+    }
+
+    /// Whether `enroll_until` is further ahead than it may be. That does not end the start, because
+    /// the clock may be what is wrong (I22); it does not enrol anybody either.
+    pub(crate) fn ends_too_late(&self, now: Timestamp) -> bool {
+        self.enroll_until.is_some_and(|end| end.saturating_since(now) > ENROLL_AT_MOST)
+    }
+
     /// Reads and checks the file at `path`.
     pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
         let unreadable = |error| ConfigError::Unreadable(path.to_owned(), error);
@@ -114,6 +154,20 @@ impl Config {
                 allowed: "0, 1 or 2 time steps",
             })?,
         };
+        let look_ahead = match file.look_ahead {
+            None => LookAhead::default(),
+            Some(counters) => LookAhead::new(counters).map_err(|_| ConfigError::OutOfBounds {
+                key: "look_ahead",
+                allowed: "1 to 50 counters",
+            })?,
+        };
+        let enroll_until = file.enroll_until.as_ref().map(moment).transpose()?;
+        if (file.unenrolled == Unenrolled::Enroll) != enroll_until.is_some() {
+            return Err(ConfigError::OutOfBounds {
+                key: "enroll_until",
+                allowed: "given together with unenrolled = \"enroll\", and only then",
+            });
+        }
         let lock_for = bounded(file.lock.minutes, 15, 1..=1440, "lock.minutes", "1 to 1440")? * 60;
         let lock_at_most =
             bounded(file.lock.at_most_hours, 24, 1..=168, "lock.at_most_hours", "1 to 168")? * 3600;
@@ -134,6 +188,7 @@ impl Config {
         Ok(Self {
             issuer: file.issuer,
             unenrolled: file.unenrolled,
+            enroll_until,
             session_lifetime: Duration::from_secs(bounded(
                 file.session_seconds,
                 300,
@@ -144,8 +199,10 @@ impl Config {
             pending_lifetime: Duration::from_secs(
                 bounded(file.pending_minutes, 15, 1..=1440, "pending_minutes", "1 to 1440")? * 60,
             ),
+            remember: remember(file.remember)?,
             rules: Rules {
                 window,
+                look_ahead,
                 limits: Limits {
                     // Zero would mean "no limit" to one reader and "always locked" to another.
                     lock_after: failures(file.lock.after, defaults.lock_after, "lock.after")?,
@@ -160,6 +217,42 @@ impl Config {
             },
         })
     }
+}
+
+/// A date means its first moment where the host is.
+fn moment(datetime: &toml::value::Datetime) -> Result<Timestamp, ConfigError> {
+    let text = datetime.to_string();
+    let moment = match text.parse::<jiff::Timestamp>() {
+        Ok(moment) => Some(moment),
+        Err(_) => text
+            .parse::<jiff::civil::Date>()
+            .and_then(|date| date.to_zoned(jiff::tz::TimeZone::system()))
+            .map(|zoned| zoned.timestamp())
+            .ok(),
+    };
+    moment
+        .filter(|_| datetime.date.is_some() && datetime.time.is_some() == datetime.offset.is_some())
+        .and_then(|moment| u64::try_from(moment.as_second()).ok())
+        .map(Timestamp::from_unix)
+        .ok_or(ConfigError::OutOfBounds {
+            key: "enroll_until",
+            allowed: "a date such as 2030-01-31, or a time such as 2030-01-31T12:00:00Z",
+        })
+}
+
+/// A source is remembered for a day at most, and no service is by default one of those where a code
+/// guards more than the way in (sudo).
+fn remember(table: Remember) -> Result<RememberRule, ConfigError> {
+    let minutes = bounded(table.minutes, 0, 0..=1440, "remember.minutes", "0 to 1440")?;
+    let services = table.services.unwrap_or_else(|| vec!["sshd".to_owned()]);
+    let fits = |service: &String| !service.is_empty() && service.len() <= MAX_CONTEXT_BYTES;
+    if services.len() > 64 || !services.iter().all(fits) {
+        return Err(ConfigError::OutOfBounds {
+            key: "remember.services",
+            allowed: "at most 64 names of PAM services",
+        });
+    }
+    Ok(RememberRule { lifetime: Duration::from_secs(minutes * 60), services })
 }
 
 fn bounded(
@@ -191,6 +284,9 @@ fn failures(
 mod tests {
     use super::*;
 
+    /// 2030-01-01 00:00:00 UTC.
+    const NOW: Timestamp = Timestamp::from_unix(1_893_456_000);
+
     fn parse(text: &str) -> Result<Config, ConfigError> {
         let file = toml::from_str(text)
             .map_err(|error| ConfigError::Malformed(PATH.into(), error.to_string()))?;
@@ -207,6 +303,34 @@ mod tests {
         assert_eq!(config.rules.limits.lock_for, Duration::from_secs(900));
         assert_eq!(config.rules.limits.lock_at_most, Duration::from_secs(86_400));
         assert_eq!(config.rules.limits.close_after.get(), 100);
+    }
+
+    #[test]
+    fn enrolment_in_a_login_ends_when_the_file_says() {
+        let until = |text: &str| parse(&format!("unenrolled = \"enroll\"\n{text}")).unwrap();
+        let config = until("enroll_until = 2030-01-31T12:00:00+01:00");
+        // 2030-01-31 11:00:00 UTC.
+        let end = Timestamp::from_unix(1_896_087_600);
+        assert_eq!(config.enroll_until, Some(end));
+        assert!(config.enrolls_at(Timestamp::from_unix(end.unix() - 1)));
+        assert!(config.enrolls_at(NOW));
+        assert!(!config.enrolls_at(end));
+        assert!(config.requires_code());
+        let day = until("enroll_until = 2030-01-31").enroll_until.unwrap().unix();
+        let midnight = 1_896_048_000;
+        assert!(day.abs_diff(midnight) <= 14 * 3600, "midnight somewhere on earth");
+        assert!(!parse("").unwrap().enrolls_at(NOW));
+        let far = until("enroll_until = 2030-04-02T00:00:01Z");
+        assert!(far.ends_too_late(NOW) && !far.enrolls_at(NOW));
+        assert!(!far.ends_too_late(end) && far.enrolls_at(end));
+    }
+
+    #[test]
+    fn nothing_is_remembered_unless_asked_for() {
+        assert!(parse("").unwrap().remember.lifetime.is_zero());
+        let rule = parse("[remember]\nminutes = 30").unwrap().remember;
+        assert_eq!(rule.lifetime, Duration::from_secs(1800));
+        assert_eq!(rule.services, ["sshd"]);
     }
 
     #[test]
@@ -230,6 +354,14 @@ mod tests {
             "session_seconds = 0",
             "pending_minutes = 0",
             "issuer = \"\"",
+            "look_ahead = 0",
+            "look_ahead = 51",
+            "[remember]\nminutes = 1441",
+            "[remember]\nservices = [\"\"]",
+            "unenrolled = \"enroll\"",
+            "enroll_until = 2030-01-31",
+            "unenrolled = \"enroll\"\nenroll_until = 12:00:00",
+            "unenrolled = \"enroll\"\nenroll_until = 2030-01-31T12:00:00",
         ] {
             assert!(matches!(parse(text), Err(ConfigError::OutOfBounds { .. })), "{text}");
         }

@@ -44,6 +44,13 @@ impl Daemon {
         })
     }
 
+    /// The issuer in key URIs.
+    pub(crate) fn issuer(&self) -> String {
+        self.config.issuer.clone().unwrap_or_else(|| {
+            nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned()
+        })
+    }
+
     /// The open logins. Held for a table look-up, never across an await.
     pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
         // A panic cannot leave the table half changed in a way that opens a door.

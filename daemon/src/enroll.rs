@@ -1,19 +1,22 @@
-//! Enrolment: pending, confirmed, removed.
+//! Enrolment: pending, then confirmed.
 //!
 //! - MUST never replace an authenticator, nor exchange the secret of a pending enrolment (I18).
-//! - MUST store authenticator, spent step and recovery codes in one transaction (I18).
-//! - MUST take a fresh proof before anything is removed (I12).
+//! - MUST store authenticator, spent code and recovery codes in one transaction (I18).
+//! - MUST take a fresh proof before an account that has an authenticator gets another, and not spend it
+//!   on what cannot be (I12).
+//! - MUST go on with a pending enrolment only from where it was begun: whoever began it has seen its
+//!   key, and must not be handed the account's real owner to confirm it.
 
-use twinlock_interface::{Material, State, Status};
+use std::{sync::Arc, time::Duration};
+
+use twinlock_interface::{Material, Request, names::MAX_AUTHENTICATORS};
 use twinlock_verifier::{
     answer::{Answer, Otp},
-    enrollment::{Confirmed, Pending, is_expired},
-    judge::{Refusal, Verdict},
+    enrollment::{Confirmed, Pending},
+    judge::{Refusal, Rules},
     key_uri::key_uri,
     shared_secret::SharedSecret,
-    source::Source,
     time::Timestamp,
-    totp::TotpParameters,
 };
 use zeroize::Zeroizing;
 
@@ -22,52 +25,167 @@ use crate::{
     daemon::Daemon,
     failure::Failure,
     identity::Identity,
-    proof::{self, Attempt, Ruling},
-    store::{Records, StoreError, accounts::AccountRecord},
+    new_authenticator::{self, Wanted},
+    proof::{self, Attempt, OnAccept},
+    recovery_hash::{self, SetFor},
+    store::{
+        Records, StoreError,
+        accounts::AccountRecord,
+        authenticators::{Origin, SealedPending},
+        recovery_codes::HashedSet,
+    },
+    vault::Vault,
 };
 
-/// A code that does not match a pending enrolment.
-const WRONG_CODE: Failure = Failure::Refused(Refusal::WrongCode);
-/// 160 bit, as RFC 4226 R6 recommends.
-const SECRET_BYTES: usize = 20;
-
-/// Starts the pending enrolment, or shows the one that is under way again.
+/// Starts a pending enrolment, or shows the one that is under way again.
 pub(crate) async fn begin(
     daemon: &Daemon,
     caller: u32,
     account: Identity,
+    mut request: Zeroizing<Request>,
 ) -> Result<Material, Failure> {
-    let (account, _) = daemon.account(caller, account).await?;
-    let mut bytes = Zeroizing::new([0_u8; SECRET_BYTES]);
-    getrandom::fill(bytes.as_mut()).map_err(|_| Failure::Internal("no random bytes"))?;
-    let fresh = SharedSecret::from_bytes(bytes.as_ref())
-        .map_err(|_| Failure::Internal("a fresh secret has the wrong length"))?;
-    let now = clock::now();
-    let fresh = Pending::new(fresh, TotpParameters::default(), now);
-
-    let (vault, lifetime) = (daemon.vault.clone(), daemon.config.pending_lifetime);
-    let identity = account.clone();
-    let pending = daemon.store.run(move |records| {
-        let record = load(records, &identity)?;
-        if !record.confirmed.is_empty() {
-            return Ok(Err(Failure::AlreadyEnrolled));
-        }
-        if let Some(sealed) = record.pending {
-            let pending = sealed.unseal(&vault)?;
-            if !pending.is_expired(now, lifetime) {
-                return Ok(Ok(pending));
-            }
-            records.drop_pending(identity.uid)?;
-        }
-        records.ensure(&identity)?;
-        records.insert_pending(identity.uid, &fresh, &vault)?;
-        Ok(Ok(fresh))
-    });
-    let pending = pending.await??;
+    let (account, record) = daemon.account(caller, account).await?;
+    let proof = request.proof.take().map(Zeroizing::new);
+    let wanted = Wanted::read(&request)?;
+    let start = Arc::new(Start::new(daemon, &account, wanted, Origin::Command)?);
+    if record.confirmed.is_empty() || caller == 0 {
+        let pending = start.clone().carry_out_by_itself(daemon, caller == 0).await?;
+        return Ok(material(daemon, &account, &pending));
+    }
+    let proof = proof.ok_or(Failure::ProofRequired)?;
+    // Before the proof, so that it is not spent on what cannot be; and again with it.
+    let first_look = start.clone();
+    daemon.store.decide(move |records| first_look.plan(records).map(drop)).await?;
+    let attempt = Attempt::by_command(caller, account.clone(), Answer::parse(&proof));
+    let carry_out: OnAccept<Result<Pending, Failure>> =
+        Arc::new(move |records, _, _| proof::settled(start.carry_out(records, true)));
+    let pending = proof::prove(daemon, attempt, carry_out).await?.accepted()??;
     Ok(material(daemon, &account, &pending))
 }
 
-/// Confirms the pending enrolment; returns the recovery codes in the form people read.
+/// The pending enrolment that a login shows: the one begun from there, or a new one.
+pub(crate) async fn begin_in_login(
+    daemon: &Daemon,
+    account: &Identity,
+    origin: Origin,
+) -> Result<Pending, Failure> {
+    let start = Start::new(daemon, account, Wanted::default(), origin)?;
+    Arc::new(start).carry_out_by_itself(daemon, false).await
+}
+
+/// An authenticator that is wanted, and all it takes to begin its enrolment.
+struct Start {
+    account: Identity,
+    wanted: Wanted,
+    /// Where none was brought.
+    fresh: SharedSecret,
+    origin: Origin,
+    now: Timestamp,
+    lifetime: Duration,
+    vault: Arc<Vault>,
+}
+
+/// What becomes of it.
+enum Plan {
+    GoOn(Pending),
+    /// Under this name, once a pending enrolment that is in its way is dropped.
+    Begin(String),
+}
+
+impl Start {
+    fn new(
+        daemon: &Daemon,
+        account: &Identity,
+        wanted: Wanted,
+        origin: Origin,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            account: account.clone(),
+            wanted,
+            fresh: new_authenticator::random_secret()?,
+            origin,
+            now: clock::now(),
+            lifetime: daemon.config.pending_lifetime,
+            vault: daemon.vault.clone(),
+        })
+    }
+
+    async fn carry_out_by_itself(
+        self: Arc<Self>,
+        daemon: &Daemon,
+        proved: bool,
+    ) -> Result<Pending, Failure> {
+        daemon.store.decide(move |records| self.carry_out(records, proved)).await
+    }
+
+    fn carry_out(&self, records: &Records<'_>, proved: bool) -> Result<Pending, Failure> {
+        // Enrolled since it was looked at: another one takes a proof now.
+        if !proved && !records.record_of(&self.account)?.confirmed.is_empty() {
+            return Err(Failure::ProofRequired);
+        }
+        match self.plan(records)? {
+            Plan::GoOn(pending) => Ok(pending),
+            Plan::Begin(name) => {
+                let uid = self.account.uid;
+                records.drop_pending(uid)?;
+                records.ensure(&self.account)?;
+                let new = self.wanted.named(name, &self.fresh);
+                let begun = (&self.origin, self.now);
+                Ok(records.insert_pending(uid, new, begun, &self.vault)?)
+            }
+        }
+    }
+
+    /// Looks whether it can be, and changes nothing.
+    fn plan(&self, records: &Records<'_>) -> Result<Plan, Failure> {
+        let record = records.record_of(&self.account)?;
+        if let Some(pending) = self.goes_on_with(record.pending.as_ref())? {
+            return Ok(Plan::GoOn(pending));
+        }
+        if record.confirmed.len() >= MAX_AUTHENTICATORS {
+            return Err(Failure::TooManyAuthenticators);
+        }
+        if self.key_is_taken(&record)? {
+            return Err(Failure::KeyTaken);
+        }
+        let names: Vec<_> =
+            record.confirmed.iter().map(|one| one.authenticator.name.as_str()).collect();
+        match &self.wanted.name {
+            Some(name) if names.contains(&name.as_str()) => Err(Failure::NameTaken),
+            Some(name) => Ok(Plan::Begin(name.clone())),
+            None => Ok(Plan::Begin(new_authenticator::free_name(&names))),
+        }
+    }
+
+    fn goes_on_with(&self, pending: Option<&SealedPending>) -> Result<Option<Pending>, Failure> {
+        let Some(sealed) = pending.filter(|sealed| sealed.is_from(&self.origin)) else {
+            return Ok(None);
+        };
+        let pending = sealed.unseal(&self.vault)?;
+        if pending.is_expired(self.now, self.lifetime) {
+            return Ok(None);
+        }
+        if self.wanted.is_like(&sealed.authenticator.name, pending.authenticator()) {
+            return Ok(Some(pending));
+        }
+        Err(Failure::EnrollmentUnderWay)
+    }
+
+    /// Each authenticator remembers only what it has spent itself, so a key in two of them would be
+    /// good twice (I1).
+    fn key_is_taken(&self, record: &AccountRecord) -> Result<bool, Failure> {
+        let Some(key) = self.wanted.brought_key() else { return Ok(false) };
+        for one in &record.confirmed {
+            if one.authenticator.unseal(&self.vault)?.secret.is_same_key(key) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Confirms the pending enrolment; returns the recovery codes in the form people read, or none when
+/// the account keeps those it has.
 pub(crate) async fn confirm(
     daemon: &Daemon,
     caller: u32,
@@ -75,56 +193,92 @@ pub(crate) async fn confirm(
     code: &str,
 ) -> Result<Vec<Zeroizing<String>>, Failure> {
     let (account, _) = daemon.account(caller, account).await?;
-    let now = clock::now();
-    // Looked at three times with one `now`: so that a wrong code costs no bcrypt, that an enrolment
-    // cancelled while this one queued costs none either, and inside the transaction that confirms,
-    // where a second confirmation finds nothing.
-    let look = || match_code(daemon, &account, code, now);
-    let first = look();
-    daemon.store.run(move |records| Ok(first(records)?.map(drop))).await??;
-    let turn = daemon.recovery_hasher.set_turn().await?;
-    let second = look();
-    daemon.store.run(move |records| Ok(second(records)?.map(drop))).await??;
-    let (codes, hashes) = daemon.recovery_hasher.fresh_set(turn).await?;
-    let last = look();
-    let uid = account.uid;
-    let stored = daemon.store.run(move |records| {
-        let confirmed = match last(records)? {
-            Ok(confirmed) => confirmed,
-            Err(failure) => return Ok(Err(failure)),
-        };
-        records.confirm_pending(uid, &confirmed, now)?;
-        records.replace_recovery_codes(uid, &hashes)?;
-        Ok(Ok(()))
-    });
-    stored.await??;
-    Ok(codes.iter().map(|code| code.to_display()).collect())
-}
-
-/// A job that holds the code against the pending enrolment, and changes nothing.
-fn match_code(
-    daemon: &Daemon,
-    account: &Identity,
-    code: &str,
-    now: Timestamp,
-) -> impl FnOnce(&Records<'_>) -> Result<Result<Confirmed, Failure>, StoreError> + Send + use<> {
     let otp: Option<Otp> = match Answer::parse(code) {
         Answer::Otp(otp) => Some(otp),
         Answer::RecoveryCode(_) | Answer::Malformed => None,
     };
-    let (vault, identity) = (daemon.vault.clone(), account.clone());
-    let (lifetime, window) = (daemon.config.pending_lifetime, daemon.config.rules.window);
-    move |records| {
-        let Some(sealed) = load(records, &identity)?.pending else {
-            return Ok(Err(Failure::NoPendingEnrollment));
-        };
-        let pending = sealed.unseal(&vault)?;
-        if pending.is_expired(now, lifetime) {
-            return Ok(Err(Failure::NoPendingEnrollment));
-        }
-        let Some(otp) = otp else { return Ok(Err(WRONG_CODE)) };
-        Ok(pending.confirm(&otp, now, window).map_err(|_| WRONG_CODE))
+    let first = Arc::new(FirstCode {
+        account,
+        otp,
+        now: clock::now(),
+        lifetime: daemon.config.pending_lifetime,
+        rules: daemon.config.rules,
+        vault: daemon.vault.clone(),
+    });
+    // Looked at three times at the same moment: so that a wrong code costs no bcrypt, that an
+    // enrolment cancelled while this one queued costs none either, and inside the transaction that
+    // confirms, where a second confirmation finds nothing.
+    let look = || {
+        let first = first.clone();
+        daemon.store.decide(move |records| first.confirmed_by(records))
+    };
+    if look().await?.is_another {
+        daemon.store.decide(move |records| first.complete(records, None)).await?;
+        return Ok(Vec::new());
     }
+    let turn = daemon.recovery_hasher.set_turn(SetFor::Command).await?;
+    look().await?;
+    let codes = recovery_hash::fresh_codes()?;
+    let hashes = daemon.recovery_hasher.hash_set(turn, &codes).await?;
+    daemon.store.decide(move |records| first.complete(records, Some(hashes))).await?;
+    Ok(codes.iter().map(|code| code.to_display()).collect())
+}
+
+/// A code that is held against the pending enrolment.
+struct FirstCode {
+    account: Identity,
+    otp: Option<Otp>,
+    now: Timestamp,
+    lifetime: Duration,
+    rules: Rules,
+    vault: Arc<Vault>,
+}
+
+/// It matched.
+struct Match {
+    confirmed: Confirmed,
+    /// Whether the account has an authenticator already, and keeps its recovery codes.
+    is_another: bool,
+}
+
+impl FirstCode {
+    /// Changes nothing.
+    fn confirmed_by(&self, records: &Records<'_>) -> Result<Match, Failure> {
+        let record = records.record_of(&self.account)?;
+        let sealed = record.pending.ok_or(Failure::NoPendingEnrollment)?;
+        let pending = sealed.unseal(&self.vault)?;
+        if pending.is_expired(self.now, self.lifetime) {
+            return Err(Failure::NoPendingEnrollment);
+        }
+        let otp = self.otp.as_ref().ok_or(Failure::Refused(Refusal::Malformed))?;
+        let confirmed = pending.confirm(otp, self.now, &self.rules);
+        let confirmed = confirmed.ok_or(Failure::Refused(Refusal::WrongCode))?;
+        Ok(Match { confirmed, is_another: !record.confirmed.is_empty() })
+    }
+
+    fn complete(&self, records: &Records<'_>, hashes: Option<Vec<String>>) -> Result<(), Failure> {
+        let Match { confirmed, .. } = self.confirmed_by(records)?;
+        match hashes {
+            Some(hashes) => {
+                complete_first(records, self.account.uid, &confirmed, hashes, self.now)?
+            }
+            None => records.confirm_pending(self.account.uid, &confirmed, self.now)?,
+        }
+        Ok(())
+    }
+}
+
+/// Makes the account's first authenticator of its pending enrolment, with fresh recovery codes.
+pub(crate) fn complete_first(
+    records: &Records<'_>,
+    uid: u32,
+    confirmed: &Confirmed,
+    hashes: Vec<String>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    records.confirm_pending(uid, confirmed, now)?;
+    records.drop_ticket(uid)?;
+    records.replace_recovery_codes(uid, &HashedSet { hashes, imported: false })
 }
 
 /// Drops the pending enrolment and leaves nothing behind.
@@ -142,90 +296,20 @@ pub(crate) async fn cancel(daemon: &Daemon, caller: u32, account: Identity) -> R
     Ok(())
 }
 
-/// Removes authenticators and recovery codes against a fresh proof. Failures and locks stay: else
-/// enrolling anew would be a way to wash them off (I19).
-pub(crate) async fn remove(
-    daemon: &Daemon,
-    caller: u32,
-    account: Identity,
-    code: &str,
-) -> Result<(), Failure> {
-    let (account, record) = daemon.account(caller, account).await?;
-    if record.confirmed.is_empty() {
-        return Err(Failure::NotEnrolled);
-    }
-    let source = if caller == 0 { Source::Local } else { Source::OwnProgram };
-    let attempt =
-        Attempt { identity: account, answer: Answer::parse(code), source, now: clock::now() };
-    match proof::prove(daemon, attempt, erase).await? {
-        Ruling::Judged { verdict: Verdict::Accepted(_), .. } => Ok(()),
-        Ruling::Judged { verdict: Verdict::Refused(refusal), .. } => Err(Failure::Refused(refusal)),
-        Ruling::Judged { verdict: Verdict::Throttled(closure), .. } => {
-            Err(Failure::Throttled(closure))
-        }
-        Ruling::Mismatch => Err(Failure::AccountMismatch),
-    }
-}
-
-fn erase(records: &Records<'_>, account: &Identity) -> Result<(), StoreError> {
-    records.remove_authenticators(account.uid)?;
-    records.replace_recovery_codes(account.uid, &[])
-}
-
-/// Tells how the account stands.
-pub(crate) async fn status(
-    daemon: &Daemon,
-    caller: u32,
-    account: Identity,
-) -> Result<Status, Failure> {
-    let (account, record) = daemon.account(caller, account).await?;
-    let now = clock::now();
-    let lifetime = daemon.config.pending_lifetime;
-    let expires_at = |started: Timestamp| started.saturating_add(lifetime);
-    let pending = record
-        .pending
-        .as_ref()
-        .map(|pending| pending.started_at)
-        .filter(|started| !is_expired(*started, now, lifetime));
-    let (state, since) = match (record.confirmed.first(), pending) {
-        (Some(first), _) => (State::On, Some(first.confirmed_at)),
-        (None, Some(started)) => (State::Pending, Some(started)),
-        (None, None) => (State::Off, None),
-    };
-    let limits = &daemon.config.rules.limits;
-    Ok(Status {
-        user: account.name,
-        state: state.as_str().to_owned(),
-        since: since.map(Timestamp::unix),
-        expires_at: pending.map(expires_at).map(Timestamp::unix),
-        recovery_codes_left: record.recovery.left(),
-        last_accepted_at: record
-            .confirmed
-            .iter()
-            .filter_map(|one| one.last_accepted_at)
-            .max()
-            .map(Timestamp::unix),
-        failures: record.throttle.failures(),
-        locked_until: record.throttle.locked_until(now, limits).map(Timestamp::unix),
-        closed: record.throttle.closed(limits),
-    })
-}
-
-fn load(records: &Records<'_>, account: &Identity) -> Result<AccountRecord, StoreError> {
-    let changed = StoreError::Corrupt("an identity changed under its job");
-    records.account(account)?.record().ok_or(changed)
-}
-
-fn material(daemon: &Daemon, account: &Identity, pending: &Pending) -> Material {
-    let host = nix::unistd::gethostname().unwrap_or_default();
-    let issuer = match &daemon.config.issuer {
-        Some(issuer) => issuer.clone(),
-        None => host.to_string_lossy().into_owned(),
-    };
-    let uri = key_uri(&issuer, &account.name, pending.secret(), pending.parameters());
+/// What the phone is to be given.
+pub(crate) fn material(daemon: &Daemon, account: &Identity, pending: &Pending) -> Material {
+    let authenticator = pending.authenticator();
+    let next = authenticator.record.last_spent.map_or(0, |spent| spent.0.saturating_add(1));
+    let uri = key_uri(
+        &daemon.issuer(),
+        &account.name,
+        &authenticator.secret,
+        &authenticator.parameters,
+        next,
+    );
     Material {
         key_uri: uri.to_string(),
-        secret_base32: pending.secret().to_base32().to_string(),
+        secret_base32: authenticator.secret.to_base32().to_string(),
         expires_at: pending.expires_at(daemon.config.pending_lifetime).unix(),
     }
 }

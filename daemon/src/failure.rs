@@ -1,7 +1,10 @@
 //! Why a use case could not be carried out. A refused code is a value, not one of these, where the
 //! caller is a login; where the caller is a person at a command, it is an answer they must see.
 
-use twinlock_verifier::{judge::Refusal, throttle::Closure};
+use twinlock_verifier::{
+    authenticator::InvalidParameters, judge::Refusal, key_uri::InvalidKeyUri,
+    shared_secret::InvalidSecret, throttle::Closure,
+};
 
 use crate::{audit::Outcome, identity::IdentityError, store::StoreError};
 
@@ -11,18 +14,48 @@ pub(crate) enum Failure {
     NoSuchAccount,
     NotEnrolled,
     AlreadyEnrolled,
+    ProofRequired,
+    EnrollmentUnderWay,
     NoPendingEnrollment,
+    NoSuchAuthenticator,
+    /// Another authenticator of the account has that name.
+    NameTaken,
+    /// Another authenticator of the account has that key.
+    KeyTaken,
+    TooManyAuthenticators,
+    /// The last authenticator of an account that is asked for a code.
+    Required,
     Refused(Refusal),
     Throttled(Closure),
     NoSuchSession,
     /// The user database has given a recorded name or uid to somebody else (I10).
     AccountMismatch,
     LimitsExceeded,
-    InvalidArgument(&'static str),
+    InvalidArgument(Invalid),
     Store(StoreError),
     Identity(IdentityError),
     /// The kernel gave no random bytes, or a worker thread died.
     Internal(&'static str),
+}
+
+/// What is wrong with an argument.
+#[derive(Debug)]
+pub(crate) enum Invalid {
+    MessageTooLong,
+    UserNameTooLong,
+    ContextTooLong,
+    /// The name of an authenticator.
+    Name,
+    /// A key URI, and something else about the key.
+    KeyUriAndMore,
+    /// A counter without a counter-based key to go with it.
+    StrayCounter,
+    CounterTooLarge,
+    NoAuthenticators,
+    RecoveryCodes,
+    Parameters(InvalidParameters),
+    Secret(InvalidSecret),
+    KeyUri(InvalidKeyUri),
 }
 
 impl Failure {
@@ -33,7 +66,14 @@ impl Failure {
             Self::NoSuchAccount => (Outcome::Refused, "unknown-name"),
             Self::NotEnrolled => (Outcome::Refused, "not-enrolled"),
             Self::AlreadyEnrolled => (Outcome::Refused, "already-enrolled"),
+            Self::ProofRequired => (Outcome::Refused, "proof-required"),
+            Self::EnrollmentUnderWay => (Outcome::Refused, "under-way"),
             Self::NoPendingEnrollment => (Outcome::Refused, "not-pending"),
+            Self::NoSuchAuthenticator => (Outcome::Refused, "no-such-authenticator"),
+            Self::NameTaken => (Outcome::Refused, "name-taken"),
+            Self::KeyTaken => (Outcome::Refused, "key-taken"),
+            Self::TooManyAuthenticators => (Outcome::Refused, "too-many-authenticators"),
+            Self::Required => (Outcome::Refused, "required"),
             Self::Refused(refusal) => (Outcome::Refused, refusal_word(refusal)),
             Self::Throttled(closure) => (Outcome::Throttled, closure_word(closure)),
             Self::NoSuchSession => (Outcome::Refused, "no-such-session"),
@@ -61,6 +101,12 @@ pub(crate) fn closure_word(closure: &Closure) -> &'static str {
     match closure {
         Closure::Until(_) => "locked",
         Closure::Indefinite => "closed",
+    }
+}
+
+impl From<Invalid> for Failure {
+    fn from(invalid: Invalid) -> Self {
+        Self::InvalidArgument(invalid)
     }
 }
 

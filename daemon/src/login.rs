@@ -1,19 +1,24 @@
-//! A login: one question, one answer.
+//! A login: a question and its answer, and more of them where it enrols.
 //!
 //! - MUST answer `accept` only after a verdict that says so, which exists only after COMMIT (I4, I8).
 //! - MUST answer `not-required` only for a known account, by a setting that says so (I8, I9).
 //! - MUST ask whoever does not exist as it asks everybody, and refuse them at the same cost (I16).
 //! - MUST take a session out of the table before its answer is looked at (I11).
+//! - MUST offer enrolment only behind a first factor, while the settings or a ticket open it.
 //! - MUST believe where a login comes from only from root.
 //! - MUST leave one audit line for every decision; the door leaves one for every call that fails
 //!   before there is any.
 
+mod enrolling;
+
+use std::sync::Arc;
+
 use twinlock_interface::{LoginContext, Step};
 use twinlock_verifier::{
     answer::Answer,
-    judge::{Proof, Verdict},
+    judge::{Proof, Refusal},
     source::Source,
-    throttle::LaneKey,
+    throttle::{Closure, LaneKey},
     time::Timestamp,
 };
 
@@ -24,11 +29,19 @@ use crate::{
     daemon::Daemon,
     failure::{Failure, closure_word, refusal_word},
     identity::Identity,
-    messages::{Message, Wait},
-    proof::{self, Attempt, Ruling},
-    sessions::{Claimant, Session},
+    messages::{Expects, Message, Wait},
+    proof::{self, Attempt, OnAccept, Ruling},
+    sessions::{Claimant, Session, Stage},
     store::accounts::AccountRecord,
 };
+
+/// What follows an answer, or the call that opens the login.
+enum Next {
+    /// Another question of the same login.
+    Ask(Step, Stage),
+    /// The decision, and its words for the log.
+    End(Step, Outcome, &'static str),
+}
 
 /// Opens a login for `account`, or for a `name` the host does not know.
 ///
@@ -57,53 +70,129 @@ pub(crate) async fn begin(
         Some(record) => record.throttle.lane_of(&source, clock::now()),
         None => LaneKey::Unknown,
     };
-    let session = Session { caller, claimant, source, lane, context };
-    let step = first_step(daemon, &session, record.as_ref());
-    let handle = match step {
-        Step::Ask { .. } => daemon.sessions().open(session, clock::monotonic())?,
-        Step::Accept { .. } | Step::NotRequired | Step::Refuse { .. } | Step::Wait { .. } => {
-            String::new()
+    let mut session = Session { caller, claimant, source, lane, context, stage: Stage::Code };
+    match first_step(daemon, &session, record.as_ref()).await? {
+        Next::Ask(step, stage) => {
+            session.stage = stage;
+            Ok((daemon.sessions().open(session, clock::monotonic())?, step))
         }
-    };
-    Ok((handle, step))
+        Next::End(step, outcome, reason) => {
+            record_login(daemon, &session, outcome, reason);
+            Ok((String::new(), step))
+        }
+    }
 }
 
-/// Judges the answer to the session's one question.
+/// Judges the answer to the session's open question.
 pub(crate) async fn answer(
     daemon: &Daemon,
     caller: u32,
     handle: &str,
     answer: &str,
 ) -> Result<Step, Failure> {
-    let session = daemon.sessions().take(handle, caller, clock::monotonic())?;
-    let answer = Answer::parse(answer);
-    let now = clock::now();
-    let (outcome, reason, step) = match &session.claimant {
+    let mut session = daemon.sessions().take(handle, caller, clock::monotonic())?;
+    let stage = std::mem::replace(&mut session.stage, Stage::Code);
+    match next(daemon, &session, stage, Answer::parse(answer)).await {
+        Ok(Next::Ask(step, stage)) => {
+            session.stage = stage;
+            daemon.sessions().reopen(handle, session, clock::monotonic())?;
+            Ok(step)
+        }
+        Ok(Next::End(step, outcome, reason)) => {
+            record_login(daemon, &session, outcome, reason);
+            Ok(step)
+        }
+        Err(failure) => {
+            let (outcome, reason) = failure.audited();
+            record_login(daemon, &session, outcome, reason);
+            Err(failure)
+        }
+    }
+}
+
+async fn next(
+    daemon: &Daemon,
+    session: &Session,
+    stage: Stage,
+    answer: Answer,
+) -> Result<Next, Failure> {
+    let identity = match &session.claimant {
         Claimant::Nobody { reason, .. } => {
             proof::prove_nothing(daemon, &answer).await?;
-            (Outcome::Refused, *reason, refuse())
+            return Ok(Next::End(refuse(), Outcome::Refused, reason));
         }
-        Claimant::Known(identity) => {
-            let (identity, source) = (identity.clone(), session.source);
-            let attempt = Attempt { identity, answer, source, now };
-            match proof::prove(daemon, attempt, |_, _| Ok(())).await {
-                Ok(ruling) => told(ruling, now),
-                Err(failure) => {
-                    let (outcome, reason) = failure.audited();
-                    record(daemon, &session, outcome, reason);
-                    return Err(failure);
-                }
+        Claimant::Known(identity) => identity,
+    };
+    match stage {
+        Stage::Code => judge_code(daemon, session, identity, answer).await,
+        Stage::FirstCode(so_far) => {
+            enrolling::first_code(daemon, session, identity, so_far, answer).await
+        }
+        Stage::Noted(noted) => enrolling::noted(daemon, session, identity, noted).await,
+    }
+}
+
+async fn judge_code(
+    daemon: &Daemon,
+    session: &Session,
+    identity: &Identity,
+    answer: Answer,
+) -> Result<Next, Failure> {
+    let now = clock::now();
+    let attempt = Attempt { identity: identity.clone(), answer, source: session.source, now };
+    let ruling = proof::prove(daemon, attempt, remember(daemon, session, now)).await?;
+    Ok(match ruling {
+        Ruling::Accepted { proof: Proof::Otp { .. }, .. } => {
+            Next::End(Step::Accept { text: String::new() }, Outcome::Accepted, "otp")
+        }
+        Ruling::Accepted { proof: Proof::RecoveryCode { .. }, recovery_codes_left, .. } => {
+            let left = recovery_codes_left.unwrap_or_default();
+            let text = Message::RecoveryCodeUsed { left }.text();
+            Next::End(Step::Accept { text }, Outcome::Accepted, "recovery-code")
+        }
+        Ruling::MayEnroll if may_enroll(session) => {
+            let (_, account) = daemon.account(session.caller, identity.clone()).await?;
+            match account.throttle.gate(&session.source, now, &daemon.config.rules.limits) {
+                Ok(()) => return enrolling::offer(daemon, session, identity).await,
+                // Its first code would not be looked at.
+                Err(closure) => throttled(&closure, now),
             }
         }
-    };
-    record(daemon, &session, outcome, reason);
-    Ok(step)
+        Ruling::MayEnroll => Next::End(refuse(), Outcome::Refused, "no-first-factor"),
+        // What an administrator looks for who opened enrolment and sees nobody enrol.
+        Ruling::Refused(Refusal::NotEnrolled)
+            if daemon.config.enrolls_at(now) && !may_enroll(session) =>
+        {
+            Next::End(refuse(), Outcome::Refused, "no-first-factor")
+        }
+        Ruling::Refused(refusal) => refused(&refusal),
+        Ruling::Throttled(closure) => throttled(&closure, now),
+        Ruling::Mismatch => Next::End(refuse(), Outcome::Refused, "account-mismatch"),
+    })
+}
+
+/// Remembers where a right code came from, in the transaction that accepts it, where the settings
+/// say so. Who logs in with a recovery code has lost a phone, and with it all that is remembered.
+fn remember(daemon: &Daemon, session: &Session, now: Timestamp) -> OnAccept<()> {
+    let (rule, source) = (daemon.config.remember.clone(), session.source);
+    let service = session.context.service.clone();
+    Arc::new(move |records, account, proof| {
+        if let Proof::RecoveryCode { .. } = proof {
+            return records.forget_sources(account.uid);
+        }
+        let service = service.as_deref();
+        match (rule.remembers(proof, &source, service), service) {
+            (Some(network), Some(service)) => records.remember(account.uid, service, network, now),
+            _ => Ok(()),
+        }
+    })
 }
 
 /// Root's word about a login is taken; anybody else is a program of that uid on this host.
 fn believed(caller: u32, name: &str, context: LoginContext) -> (LoginContext, Source) {
     if caller != 0 {
-        let context = LoginContext { service: context.service, ..Default::default() };
+        let LoginContext { service, expects, .. } = context;
+        let context = LoginContext { service, expects, ..Default::default() };
         return (context, Source::OwnProgram);
     }
     let own_name = nix::unistd::gethostname().unwrap_or_default();
@@ -116,51 +205,85 @@ fn believed(caller: u32, name: &str, context: LoginContext) -> (LoginContext, So
     (context, source)
 }
 
-/// The question, or the reason why there is none. Touches no secret.
-fn first_step(daemon: &Daemon, session: &Session, account: Option<&AccountRecord>) -> Step {
-    let Some(AccountRecord { confirmed, throttle, .. }) = account else {
-        return ask(&Message::CodePrompt);
+/// Whether whoever is at the other end has shown a first factor, as far as that can be known. A stack
+/// in which this module stands alone, by mistake or by a lost setting, must not enrol anybody.
+fn may_enroll(session: &Session) -> bool {
+    session.caller == 0 && session.context.first_factor.is_some()
+}
+
+/// The question, or the reason why there is none.
+async fn first_step(
+    daemon: &Daemon,
+    session: &Session,
+    account: Option<&AccountRecord>,
+) -> Result<Next, Failure> {
+    let expects = Expects::of(&session.context);
+    let code = || Next::Ask(ask(&Message::CodePrompt(expects)), Stage::Code);
+    let (Claimant::Known(identity), Some(record)) = (&session.claimant, account) else {
+        return Ok(code());
     };
-    if confirmed.is_empty() && daemon.config.unenrolled == Unenrolled::Allow {
-        record(daemon, session, Outcome::NotRequired, "not-enrolled");
-        return Step::NotRequired;
+    let enrolled = !record.confirmed.is_empty();
+    if !enrolled && daemon.config.unenrolled == Unenrolled::Allow {
+        return Ok(Next::End(Step::NotRequired, Outcome::NotRequired, "not-enrolled"));
     }
     let now = clock::now();
     let limits = &daemon.config.rules.limits;
-    let Err(closure) = throttle.gate(&session.source, now, limits) else {
-        return ask(&Message::CodePrompt);
-    };
-    // A recovery code has a lane of its own, so it can still open this one.
-    let wait = Wait::new(&closure, now);
-    if throttle.recovery_gate(now, limits).is_ok() {
-        return ask(&Message::RecoveryPrompt(wait));
+    if let Err(closure) = record.throttle.gate(&session.source, now, limits) {
+        // A recovery code has a lane of its own, so it can still open this one.
+        let wait = Wait::new(&closure, now);
+        return Ok(if record.throttle.recovery_gate(now, limits).is_ok() {
+            Next::Ask(ask(&Message::RecoveryPrompt(expects, wait)), Stage::Code)
+        } else {
+            throttled(&closure, now)
+        });
     }
-    record(daemon, session, Outcome::Throttled, closure_word(&closure));
-    Step::Wait { text: Message::Wait(wait).text() }
+    if !enrolled && daemon.config.enrolls_at(now) && may_enroll(session) {
+        return enrolling::offer(daemon, session, identity).await;
+    }
+    if enrolled && is_remembered(daemon, session, identity, record, now).await? {
+        let step = Step::Accept { text: String::new() };
+        return Ok(Next::End(step, Outcome::Accepted, "remembered"));
+    }
+    Ok(code())
 }
 
-fn told(ruling: Ruling, now: Timestamp) -> (Outcome, &'static str, Step) {
-    let (verdict, left) = match ruling {
-        Ruling::Judged { verdict, recovery_codes_left } => (verdict, recovery_codes_left),
-        Ruling::Mismatch => return (Outcome::Refused, "account-mismatch", refuse()),
+/// Whether this source gave a right code for this service so lately that it is not asked again.
+async fn is_remembered(
+    daemon: &Daemon,
+    session: &Session,
+    identity: &Identity,
+    record: &AccountRecord,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let (rule, source) = (&daemon.config.remember, session.source);
+    let (Source::Network(network), Some(service)) = (source, session.context.service.clone())
+    else {
+        return Ok(false);
     };
-    match verdict {
-        Verdict::Accepted(Proof::Otp { .. }) => {
-            (Outcome::Accepted, "otp", Step::Accept { text: String::new() })
-        }
-        Verdict::Accepted(Proof::RecoveryCode { .. }) => {
-            let text = Message::RecoveryCodeUsed { left }.text();
-            (Outcome::Accepted, "recovery-code", Step::Accept { text })
-        }
-        Verdict::Refused(refusal) => (Outcome::Refused, refusal_word(&refusal), refuse()),
-        Verdict::Throttled(closure) => {
-            let text = Message::Wait(Wait::new(&closure, now)).text();
-            (Outcome::Throttled, closure_word(&closure), Step::Wait { text })
-        }
+    // Off by default, and then costs no look into the database. Who types password and code in one
+    // line types them blindly: an unasked code would be taken for a part of the password.
+    if rule.lifetime.is_zero() || Expects::of(&session.context) == Expects::PasswordAndCode {
+        return Ok(false);
     }
+    let (uid, asked) = (identity.uid, service.clone());
+    let accepted_at =
+        daemon.store.run(move |records| records.remembered(uid, &asked, network)).await?;
+    let limits = &daemon.config.rules.limits;
+    Ok(accepted_at.is_some_and(|accepted_at| {
+        rule.spares(accepted_at, Some(&service), &source, &record.throttle, now, limits)
+    }))
 }
 
-fn ask(message: &Message) -> Step {
+fn throttled(closure: &Closure, now: Timestamp) -> Next {
+    let text = Message::Wait(Wait::new(closure, now)).text();
+    Next::End(Step::Wait { text }, Outcome::Throttled, closure_word(closure))
+}
+
+fn refused(refusal: &Refusal) -> Next {
+    Next::End(refuse(), Outcome::Refused, refusal_word(refusal))
+}
+
+fn ask(message: &Message<'_>) -> Step {
     Step::Ask { text: message.text(), echo: false }
 }
 
@@ -168,13 +291,23 @@ fn refuse() -> Step {
     Step::Refuse { text: Message::NotAccepted.text() }
 }
 
-fn record(daemon: &Daemon, session: &Session, outcome: Outcome, reason: &'static str) {
+fn record_login(daemon: &Daemon, session: &Session, outcome: Outcome, reason: &'static str) {
+    record(daemon, session, Action::Login, outcome, reason);
+}
+
+fn record(
+    daemon: &Daemon,
+    session: &Session,
+    action: Action,
+    outcome: Outcome,
+    reason: &'static str,
+) {
     let (user, uid) = match &session.claimant {
         Claimant::Known(identity) => (identity.name.as_str(), Some(identity.uid)),
         Claimant::Nobody { name, .. } => (name.as_str(), None),
     };
     daemon.audit.record(&Event {
-        action: Action::Login,
+        action,
         outcome,
         reason,
         user,

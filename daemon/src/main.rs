@@ -8,19 +8,26 @@
 
 mod administer;
 mod audit;
+mod authenticators;
 mod bus;
+mod check;
 mod clock;
 mod config;
 mod daemon;
 mod enroll;
 mod failure;
 mod identity;
+mod import;
 mod login;
 mod messages;
+mod new_authenticator;
+mod picture;
 mod proof;
 mod recovery_hash;
+mod renew_codes;
 mod run;
 mod sessions;
+mod status;
 mod store;
 mod vault;
 

@@ -6,13 +6,44 @@
 
 use std::time::Duration;
 
-use twinlock_verifier::{throttle::Closure, time::Timestamp};
+use twinlock_interface::LoginContext;
+use twinlock_verifier::{
+    authenticator::{Kind, Parameters},
+    throttle::Closure,
+    time::Timestamp,
+};
+use zeroize::Zeroizing;
+
+use crate::failure::Invalid;
 
 /// A text and what varies in it.
-pub(crate) enum Message {
-    CodePrompt,
+pub(crate) enum Message<'a> {
+    CodePrompt(Expects),
     /// One-time codes are refused here, a recovery code is not.
-    RecoveryPrompt(Wait),
+    RecoveryPrompt(Expects, Wait),
+    /// The key of an enrolment during the login, as a picture and to type.
+    EnrollByPicture {
+        picture: &'a str,
+        key: &'a str,
+    },
+    /// The same in words that every terminal shows.
+    EnrollByHand {
+        issuer: &'a str,
+        user: &'a str,
+        key: &'a str,
+        /// How codes are made.
+        parameters: &'a Parameters,
+    },
+    FirstCodeWrong,
+    /// There is nobody at a terminal to enrol.
+    EnrollAtTerminal,
+    /// The codes of an enrolment that counts once they are noted.
+    NoteRecoveryCodes(&'a [Zeroizing<String>]),
+    /// The hashes of the recovery codes are not worked out yet.
+    NotReady,
+    Enrolled,
+    /// Somebody else ended or finished the enrolment.
+    EnrollAgain,
     NotAccepted,
     Wait(Wait),
     RecoveryCodeUsed {
@@ -22,12 +53,38 @@ pub(crate) enum Message {
     NoSuchAccount,
     NotEnrolled,
     AlreadyEnrolled,
+    ProofRequired,
+    EnrollmentUnderWay,
     NoPendingEnrollment,
+    NoSuchAuthenticator,
+    NameTaken,
+    KeyTaken,
+    TooManyAuthenticators,
+    Required,
     NoSuchSession,
     AccountMismatch,
     LimitsExceeded,
+    Invalid(&'a Invalid),
     /// The daemon cannot decide; the log says why.
     Unavailable,
+}
+
+/// What the module asks for in one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expects {
+    Code,
+    /// The password comes first, for the modules after it.
+    PasswordAndCode,
+}
+
+impl Expects {
+    /// What a module said it will do with the answer. Whatever it does not know is a code alone.
+    pub(crate) fn of(context: &LoginContext) -> Self {
+        match context.expects.as_deref() {
+            Some("password-and-code") => Self::PasswordAndCode,
+            _ => Self::Code,
+        }
+    }
 }
 
 /// How long nothing will be accepted.
@@ -58,50 +115,152 @@ impl Wait {
     }
 }
 
-impl Message {
+impl Message<'_> {
     pub(crate) fn text(&self) -> String {
-        match self {
-            Self::RecoveryPrompt(wait) => format!(
-                "\nToo many wrong codes: one-time codes are refused {}.\nRecovery code: ",
-                wait.words()
-            ),
-            Self::Wait(wait) => {
-                format!("Too many wrong codes: refused {}.", wait.words())
+        let fixed = match self {
+            Self::RecoveryPrompt(expects, wait) => {
+                let asked = match expects {
+                    Expects::Code => "Recovery code",
+                    Expects::PasswordAndCode => "Password, and a recovery code right behind it",
+                };
+                return format!(
+                    "\nToo many wrong codes: one-time codes are refused {}.\n{asked}: ",
+                    wait.words()
+                );
+            }
+            Self::Wait(wait) => return format!("Too many wrong codes: refused {}.", wait.words()),
+            Self::EnrollByPicture { picture, key } => {
+                return format!(
+                    "\nThis account needs an authenticator app, and has none yet. Key to type in:\n\
+                     {key}\nor scan it. Enter alone shows the key without a picture.\n{picture}\n\
+                     Code from the app: "
+                );
+            }
+            Self::EnrollByHand { issuer, user, key, parameters } => {
+                return format!(
+                    "\nAdd this to the authenticator app by hand:\n\
+                     Name: {} {}\nKey:  {key}\nType: {}\n\n\
+                     The key stays the same for a while: if this takes long,\nlog in again.\n\
+                     Code from the app: ",
+                    printable(issuer),
+                    printable(user),
+                    kind_words(parameters)
+                );
+            }
+            Self::NoteRecoveryCodes(codes) => return recovery_page(codes),
+            Self::RecoveryCodeUsed { left: left @ FEW_CODES.. } => {
+                return format!("Recovery code used up. {left} are left.");
             }
             Self::RecoveryCodeUsed { left: left @ 2.. } => {
-                format!("Recovery code used up. {left} are left.")
+                return format!(
+                    "Recovery code used up. Only {left} are left: `twinlock codes renew` makes new \
+                     ones."
+                );
             }
-            fixed => fixed.fixed_text().to_owned(),
-        }
-    }
-
-    /// The texts in which nothing varies.
-    fn fixed_text(&self) -> &'static str {
-        match self {
-            Self::CodePrompt => "One-time code: ",
+            Self::Invalid(invalid) => return invalid_text(invalid),
+            Self::RecoveryCodeUsed { left: 1 } => {
+                "Recovery code used up. Only one is left: `twinlock codes renew` makes new ones."
+            }
+            Self::RecoveryCodeUsed { left: 0 } => {
+                "That was your last recovery code. `twinlock codes renew` makes new ones with a code \
+                 from the app; without the app, ask an administrator to reset the account."
+            }
+            Self::CodePrompt(Expects::Code) => "One-time code: ",
+            Self::CodePrompt(Expects::PasswordAndCode) => "Password and one-time code: ",
+            Self::FirstCodeWrong => {
+                "\nThat is not the code of this key now. Wait for the next one.\nCode from the app: "
+            }
+            Self::NotReady => "\nOne moment, please. Press Enter again: ",
+            Self::EnrollAtTerminal => {
+                "This account has to enrol first. Log in once with ssh from a terminal: scp, sftp and \
+                 scripts cannot enrol."
+            }
+            Self::Enrolled => "This account is enrolled now.",
+            Self::EnrollAgain => "This enrolment ended meanwhile. Log in again.",
             Self::NotAccepted => "Code not accepted.",
-            Self::RecoveryCodeUsed { left: 1 } => "Recovery code used up. One is left.",
-            Self::RecoveryCodeUsed { .. } => {
-                "That was your last recovery code. For new ones, `twinlock remove` with a code from \
-                 the app and enrol again; without the app, ask an administrator to reset the account."
-            }
             Self::NotAuthorized => {
                 "You may do this to your own account only; for others, ask root."
             }
             Self::NoSuchAccount => "There is no such account.",
             Self::NotEnrolled => "The account has no authenticator.",
-            Self::AlreadyEnrolled => {
-                "The account has an authenticator already. Remove it first, with a code from it; \
-                 root can reset the account."
+            Self::AlreadyEnrolled => "The account has an authenticator already.",
+            Self::ProofRequired => {
+                "The account has an authenticator: a code from it, or a recovery code, is needed."
             }
+            Self::EnrollmentUnderWay => "An enrolment with another name or key is under way.",
             Self::NoPendingEnrollment => "No enrolment is under way, or it has expired.",
-            Self::NoSuchSession => "This login is over. Start again.",
+            Self::NoSuchAuthenticator => "The account has no authenticator of that name.",
+            Self::NameTaken => "The account has an authenticator of that name already.",
+            Self::KeyTaken => "The account has an authenticator with that key already.",
+            Self::TooManyAuthenticators => {
+                "The account has as many authenticators as it may have: eight."
+            }
+            Self::Required => {
+                "This host asks the account for a code, so its last authenticator stays."
+            }
+            Self::NoSuchSession => "This login is over.",
             Self::AccountMismatch => "This name or user id was recorded for another account.",
-            Self::LimitsExceeded => "Too many calls. Try again in a minute.",
-            Self::Unavailable => "twinlockd cannot answer now. The system log says why.",
-            // Has its words above.
-            Self::RecoveryPrompt(_) | Self::Wait(_) => "",
+            Self::LimitsExceeded => "Too many calls in a minute.",
+            Self::Unavailable => "twinlockd cannot answer now.",
+        };
+        fixed.to_owned()
+    }
+}
+
+/// Unused recovery codes from which on there are enough.
+const FEW_CODES: u32 = 4;
+
+/// One to a line, so that the narrowest terminal keeps them whole.
+fn recovery_page(codes: &[Zeroizing<String>]) -> String {
+    let mut text =
+        "\nRight. These are your recovery codes, each good for one login without the app:\n\n"
+            .to_owned();
+    for (number, code) in (1_u32..).zip(codes) {
+        text.push_str(&format!("{number:>4}. {}\n", code.as_str()));
+    }
+    text.push_str(
+        "\nNote them now: they are never shown again, and nothing counts before that.\n\
+         Press Enter when you have them: ",
+    );
+    text
+}
+
+/// What names out of directories and settings must not do to a terminal. sshd escapes them; sudo, su
+/// and login do not.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+fn invalid_text(invalid: &Invalid) -> String {
+    let fixed = match invalid {
+        Invalid::MessageTooLong => "The message is too long.",
+        Invalid::UserNameTooLong => "The user name is too long.",
+        Invalid::ContextTooLong => "A context entry is too long.",
+        Invalid::Name => {
+            "A name has 1 to 64 bytes, no control characters, and no space at its ends."
         }
+        Invalid::KeyUriAndMore => "A key URI says all there is to say about a key.",
+        Invalid::StrayCounter => "A counter belongs to a secret of a counter-based authenticator.",
+        Invalid::CounterTooLarge => "A counter is at most 4294967295.",
+        Invalid::NoAuthenticators => "There is no authenticator to take over.",
+        Invalid::RecoveryCodes => {
+            "Recovery codes to take over are at most ten, of eight digits each."
+        }
+        Invalid::Parameters(error) => return format!("This cannot be: {error}."),
+        Invalid::Secret(error) => return format!("The key cannot be used: {error}."),
+        Invalid::KeyUri(error) => return format!("The key URI cannot be used: {error}."),
+    };
+    fixed.to_owned()
+}
+
+/// What to choose in an app that asks.
+fn kind_words(parameters: &Parameters) -> String {
+    let Parameters { kind, algorithm, digits } = parameters;
+    match kind {
+        Kind::Totp(period) => {
+            format!("time-based, {algorithm}, {digits} digits, every {period} seconds")
+        }
+        Kind::Hotp => format!("counter-based, {algorithm}, {digits} digits"),
     }
 }
 
@@ -121,6 +280,57 @@ mod tests {
         ] {
             let closure = Closure::Until(now.saturating_add(Duration::from_secs(seconds)));
             assert_eq!(Wait::new(&closure, now).words(), words);
+        }
+    }
+
+    /// The pages of an enrolment in a login, with the widest that can stand in them.
+    fn pages() -> [String; 4] {
+        let codes = vec![Zeroizing::new("MZXW-6YTB-MZXW-6YTB".to_owned()); 10];
+        let key = "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ";
+        let parameters = Parameters::default();
+        [
+            Message::EnrollByPicture { picture: "a picture", key }.text(),
+            Message::EnrollByHand { issuer: "box", user: "alice", key, parameters: &parameters }
+                .text(),
+            Message::FirstCodeWrong.text(),
+            Message::NoteRecoveryCodes(&codes).text(),
+        ]
+    }
+
+    #[test]
+    fn a_page_begins_on_a_line_of_its_own_and_fits_a_narrow_terminal() {
+        for page in pages() {
+            assert!(page.starts_with('\n') && page.ends_with(": "), "{page}");
+            assert!(page.lines().all(|line| line.chars().count() <= 80), "{page}");
+        }
+    }
+
+    #[test]
+    fn no_prompt_is_one_that_sudo_replaces() {
+        let prompts = [
+            Message::CodePrompt(Expects::Code).text(),
+            Message::CodePrompt(Expects::PasswordAndCode).text(),
+            Message::RecoveryPrompt(Expects::PasswordAndCode, Wait::UntilUnlocked).text(),
+        ];
+        for prompt in pages().into_iter().chain(prompts) {
+            assert!(!prompt.trim_end().ends_with("Password:"), "{prompt}");
+        }
+    }
+
+    #[test]
+    fn every_recovery_code_is_on_its_page() {
+        let codes: Vec<_> = (0..10).map(|n| Zeroizing::new(format!("CODE-{n}"))).collect();
+        let page = Message::NoteRecoveryCodes(&codes).text();
+        for (number, code) in codes.iter().enumerate() {
+            assert!(page.contains(&format!("{:>4}. {}\n", number + 1, code.as_str())), "{page}");
+        }
+    }
+
+    #[test]
+    fn few_recovery_codes_come_with_the_way_to_more() {
+        for (left, warned) in [(9, false), (4, false), (3, true), (2, true), (1, true), (0, true)] {
+            let text = Message::RecoveryCodeUsed { left }.text();
+            assert_eq!(text.contains("codes renew"), warned, "{text}");
         }
     }
 }

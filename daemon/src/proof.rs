@@ -1,8 +1,8 @@
 //! Evaluating an answer: the one path on which a code is compared.
 //!
 //! - MUST charge an attempt durably before its outcome can be seen (I5): a one-time code is judged
-//!   and stored in one transaction; a recovery code is charged in a transaction of its own before
-//!   its bcrypt begins.
+//!   and stored in one transaction; a recovery code or ticket is charged in a transaction of its own
+//!   before its bcrypt begins.
 //! - MUST store that a code is spent in the transaction that accepts it (I1, I3), and whatever the
 //!   proof is for in that same transaction.
 //! - MUST neither compare nor charge while the throttle is closed (I6).
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use twinlock_verifier::{
     answer::{Answer, Otp},
-    judge::{self, Account, RecoveryAttempt, Refusal, Rules, Verdict},
+    judge::{self, Account, Proof, RecoveryAttempt, Refusal, RightTicket, Rules, Verdict},
     recovery::RecoveryCode,
     source::Source,
     throttle::Closure,
@@ -20,12 +20,14 @@ use twinlock_verifier::{
 };
 
 use crate::{
+    clock,
     daemon::Daemon,
     failure::Failure,
     identity::Identity,
     store::{
         Records, StoreError,
         accounts::{AccountRecord, Uncharged},
+        authenticators::SealedConfirmed,
     },
     vault::Vault,
 };
@@ -38,41 +40,91 @@ pub(crate) struct Attempt {
     pub(crate) now: Timestamp,
 }
 
-/// What came of it.
-pub(crate) enum Ruling {
-    Judged {
-        verdict: Verdict,
-        /// Unused recovery codes afterwards.
-        recovery_codes_left: u32,
+impl Attempt {
+    /// An attempt by a command rather than a login: root sits at this host, anybody else is a
+    /// program of the account's own uid.
+    pub(crate) fn by_command(caller: u32, identity: Identity, answer: Answer) -> Self {
+        let source = if caller == 0 { Source::Local } else { Source::OwnProgram };
+        Self { identity, answer, source, now: clock::now() }
+    }
+}
+
+/// What came of it, `T` being what was done with the proof.
+pub(crate) enum Ruling<T> {
+    Accepted {
+        proof: Proof,
+        done: T,
+        /// Unused recovery codes afterwards, where the proof was one.
+        recovery_codes_left: Option<u32>,
     },
+    /// The answer is the ticket of an account without an authenticator.
+    MayEnroll,
+    Refused(Refusal),
+    Throttled(Closure),
     /// The identity is not the recorded one (I10): refused, nothing compared.
     Mismatch,
 }
 
-/// What is done in the transaction that accepts the proof.
-pub(crate) type OnAccept = fn(&Records<'_>, &Identity) -> Result<(), StoreError>;
+impl<T> Ruling<T> {
+    /// What was done, for a use case that has no use for any other ruling.
+    pub(crate) fn accepted(self) -> Result<T, Failure> {
+        match self {
+            Self::Accepted { done, .. } => Ok(done),
+            Self::MayEnroll => Err(Failure::Refused(Refusal::WrongCode)),
+            Self::Refused(refusal) => Err(Failure::Refused(refusal)),
+            Self::Throttled(closure) => Err(Failure::Throttled(closure)),
+            Self::Mismatch => Err(Failure::AccountMismatch),
+        }
+    }
+}
 
-/// Judges the attempt.
-pub(crate) async fn prove(
+/// What is done in the transaction that accepts the proof.
+pub(crate) type OnAccept<T> =
+    Arc<dyn Fn(&Records<'_>, &Identity, &Proof) -> Result<T, StoreError> + Send + Sync>;
+
+/// A use case's answer as an [`OnAccept`] gives it: what it decided against is told and leaves the
+/// proof spent, what it could not do rolls all of it back.
+pub(crate) fn settled<T>(result: Result<T, Failure>) -> Result<Result<T, Failure>, StoreError> {
+    match result {
+        Err(Failure::Store(error)) => Err(error),
+        decided => Ok(decided),
+    }
+}
+
+/// For a proof that is its own purpose.
+pub(crate) fn nothing_more() -> OnAccept<()> {
+    Arc::new(|_, _, _| Ok(()))
+}
+
+/// Judges the attempt, whatever kind of code it is.
+pub(crate) async fn prove<T: Send + 'static>(
     daemon: &Daemon,
     attempt: Attempt,
-    on_accept: OnAccept,
-) -> Result<Ruling, Failure> {
-    let Attempt { identity, answer, source, now } = attempt;
-    let case = Case {
-        identity,
-        source,
-        now,
-        rules: daemon.config.rules,
-        vault: daemon.vault.clone(),
-        on_accept,
-    };
+    on_accept: OnAccept<T>,
+) -> Result<Ruling<T>, Failure> {
+    let (case, answer) = Case::new(daemon, attempt, on_accept);
     match answer {
         Answer::Otp(otp) => {
-            Ok(daemon.store.run(move |records| case.judge_otp(records, &otp)).await?)
+            let Some(code) = otp.as_recovery_code() else {
+                return case.prove_otp(daemon, otp).await;
+            };
+            case.prove_eight_digits(daemon, otp, &code).await
         }
-        Answer::RecoveryCode(code) => case.prove_recovery(daemon, &code).await,
-        Answer::Malformed => Ok(daemon.store.run(refuse_malformed).await?),
+        Answer::RecoveryCode(code) => case.prove_look_up_secret(daemon, &code).await,
+        Answer::Malformed => malformed(daemon).await,
+    }
+}
+
+/// Judges the attempt where only a one-time code will do: anything else is malformed.
+pub(crate) async fn prove_otp_only<T: Send + 'static>(
+    daemon: &Daemon,
+    attempt: Attempt,
+    on_accept: OnAccept<T>,
+) -> Result<Ruling<T>, Failure> {
+    let (case, answer) = Case::new(daemon, attempt, on_accept);
+    match answer {
+        Answer::Otp(otp) => case.prove_otp(daemon, otp).await,
+        Answer::RecoveryCode(_) | Answer::Malformed => malformed(daemon).await,
     }
 }
 
@@ -80,79 +132,181 @@ pub(crate) async fn prove(
 pub(crate) async fn prove_nothing(daemon: &Daemon, answer: &Answer) -> Result<(), Failure> {
     let count = |records: &Records<'_>| records.count_uncharged(Uncharged::UnknownName);
     daemon.store.run(count).await?;
-    if let Answer::RecoveryCode(code) = answer {
-        daemon.recovery_hasher.like_nobody(code).await?;
-        // A wrong code of somebody's is looked for, which writes nothing.
-        daemon.no_account().await?;
-    }
-    Ok(())
+    let imported;
+    let look_up_secret = match answer {
+        Answer::RecoveryCode(code) => code,
+        Answer::Otp(otp) => match otp.as_recovery_code() {
+            Some(code) => {
+                imported = code;
+                &imported
+            }
+            None => return Ok(()),
+        },
+        Answer::Malformed => return Ok(()),
+    };
+    daemon.recovery_hasher.like_nobody(look_up_secret).await?;
+    // A wrong code of somebody's is looked for, which writes nothing.
+    daemon.no_account().await
 }
 
-fn refuse_malformed(records: &Records<'_>) -> Result<Ruling, StoreError> {
-    records.count_uncharged(Uncharged::Malformed)?;
-    let verdict = judge::malformed().store(|_| Ok::<_, StoreError>(()))?;
-    Ok(Ruling::Judged { verdict, recovery_codes_left: 0 })
+async fn malformed<T: Send + 'static>(daemon: &Daemon) -> Result<Ruling<T>, Failure> {
+    daemon.store.run(|records| records.count_uncharged(Uncharged::Malformed)).await?;
+    Ok(Ruling::Refused(Refusal::Malformed))
 }
 
 /// An attempt without its answer.
-#[derive(Clone)]
-struct Case {
+struct Case<T> {
     identity: Identity,
     source: Source,
     now: Timestamp,
     rules: Rules,
     vault: Arc<Vault>,
-    on_accept: OnAccept,
+    on_accept: OnAccept<T>,
 }
 
-/// Where a recovery code stands after its charge.
+impl<T> Clone for Case<T> {
+    fn clone(&self) -> Self {
+        Self {
+            identity: self.identity.clone(),
+            source: self.source,
+            now: self.now,
+            rules: self.rules,
+            vault: self.vault.clone(),
+            on_accept: self.on_accept.clone(),
+        }
+    }
+}
+
+/// Where a look-up secret stands after its charge.
 enum Charged {
     Mismatch,
     Throttled(Closure),
-    /// A hash of the account's set, if it has one.
+    /// A hash that names the salt, if the account has any of that shape.
     Evaluate(RecoveryAttempt, Option<String>),
 }
 
-impl Case {
-    fn judge_otp(&self, records: &Records<'_>, otp: &Otp) -> Result<Ruling, StoreError> {
+/// What eight digits can be for an account.
+enum EightDigits {
+    Otp,
+    RecoveryCode,
+    Either,
+}
+
+impl<T: Send + 'static> Case<T> {
+    fn new(daemon: &Daemon, attempt: Attempt, on_accept: OnAccept<T>) -> (Self, Answer) {
+        let Attempt { identity, answer, source, now } = attempt;
+        let (rules, vault) = (daemon.config.rules, daemon.vault.clone());
+        (Self { identity, source, now, rules, vault, on_accept }, answer)
+    }
+
+    async fn prove_otp(self, daemon: &Daemon, otp: Otp) -> Result<Ruling<T>, Failure> {
+        Ok(daemon.store.run(move |records| self.judge_otp(records, &otp)).await?)
+    }
+
+    fn judge_otp(&self, records: &Records<'_>, otp: &Otp) -> Result<Ruling<T>, StoreError> {
         let Some(record) = self.load(records)? else { return Ok(Ruling::Mismatch) };
-        let recovery_codes_left = record.recovery.left();
-        let authenticators = record.confirmed.iter().map(|sealed| sealed.unseal(&self.vault));
+        let authenticators =
+            record.confirmed.iter().map(|sealed| sealed.authenticator.unseal(&self.vault));
         let account = Account {
             authenticators: authenticators.collect::<Result<_, _>>()?,
             throttle: record.throttle,
         };
         let judgement = judge::judge(&account, otp, &self.source, self.now, &self.rules);
-        let verdict = judgement.store(|change| records.apply(&self.identity, change, self.now))?;
+        let verdict = judgement
+            .store(|change| records.apply(&self.identity, &account.throttle, change, self.now))?;
         if let Verdict::Refused(Refusal::Replayed(_)) = verdict {
             records.count_uncharged(Uncharged::Replayed)?;
         }
-        self.finish(records, verdict, recovery_codes_left)
+        self.finish(records, verdict, None)
     }
 
-    async fn prove_recovery(self, daemon: &Daemon, code: &RecoveryCode) -> Result<Ruling, Failure> {
-        let charging = self.clone();
-        let charged = daemon.store.run(move |records| charging.charge_recovery(records)).await?;
-        let (attempt, sibling) = match charged {
-            Charged::Mismatch => return Ok(Ruling::Mismatch),
-            Charged::Throttled(closure) => {
-                let verdict = Verdict::Throttled(closure);
-                return Ok(Ruling::Judged { verdict, recovery_codes_left: 0 });
+    /// A recovery code, or the ticket of an account without an authenticator.
+    async fn prove_look_up_secret(
+        self,
+        daemon: &Daemon,
+        code: &RecoveryCode,
+    ) -> Result<Ruling<T>, Failure> {
+        let (charging, imported) = (self.clone(), code.is_imported());
+        let charged = daemon.store.run(move |records| charging.charge(records, imported)).await?;
+        self.evaluate(daemon, charged, code).await
+    }
+
+    /// Eight digits are a one-time code, or a recovery code that another program issued. Whichever
+    /// they could be for the account is charged; where they could not be a recovery code, the work of
+    /// one is done all the same (I16).
+    async fn prove_eight_digits(
+        self,
+        daemon: &Daemon,
+        otp: Otp,
+        code: &RecoveryCode,
+    ) -> Result<Ruling<T>, Failure> {
+        let looking = self.clone();
+        let meant = daemon.store.run(move |records| looking.eight_digits(records)).await?;
+        if let EightDigits::RecoveryCode = meant {
+            return self.prove_look_up_secret(daemon, code).await;
+        }
+        let ruling = self.clone().prove_otp(daemon, otp).await?;
+        match (meant, &ruling) {
+            (EightDigits::Either, Ruling::Refused(_) | Ruling::Throttled(_)) => {
+                match self.prove_look_up_secret(daemon, code).await? {
+                    accepted @ Ruling::Accepted { .. } => Ok(accepted),
+                    _ => Ok(ruling),
+                }
             }
-            Charged::Evaluate(attempt, sibling) => (attempt, sibling),
+            // Not while the lane is closed: nothing is charged then, and the work would be free.
+            (EightDigits::Otp, Ruling::Refused(_)) => {
+                daemon.recovery_hasher.like_nobody(code).await?;
+                daemon.no_account().await?;
+                Ok(ruling)
+            }
+            _ => Ok(ruling),
+        }
+    }
+
+    fn eight_digits(&self, records: &Records<'_>) -> Result<EightDigits, StoreError> {
+        let Some(record) = self.load(records)? else { return Ok(EightDigits::Otp) };
+        let digits = |one: &SealedConfirmed| one.authenticator.parameters.digits.get();
+        let as_otp = record.confirmed.iter().any(|one| digits(one) == 8);
+        let as_recovery_code = !record.confirmed.is_empty()
+            && records.recovery_codes(self.identity.uid)?.salted(true).is_some();
+        Ok(match (as_otp, as_recovery_code) {
+            (true, true) => EightDigits::Either,
+            (false, true) => EightDigits::RecoveryCode,
+            (_, false) => EightDigits::Otp,
+        })
+    }
+
+    async fn evaluate(
+        self,
+        daemon: &Daemon,
+        charged: Charged,
+        code: &RecoveryCode,
+    ) -> Result<Ruling<T>, Failure> {
+        let (attempt, salted) = match charged {
+            Charged::Mismatch => return Ok(Ruling::Mismatch),
+            Charged::Throttled(closure) => return Ok(Ruling::Throttled(closure)),
+            Charged::Evaluate(attempt, salted) => (attempt, salted),
         };
-        let hash = daemon.recovery_hasher.like(sibling.as_deref(), code).await?;
+        let hash = daemon.recovery_hasher.like(salted.as_deref(), code).await?;
         Ok(daemon.store.run(move |records| self.redeem(records, attempt, &hash)).await?)
     }
 
-    fn charge_recovery(&self, records: &Records<'_>) -> Result<Charged, StoreError> {
+    fn charge(&self, records: &Records<'_>, imported: bool) -> Result<Charged, StoreError> {
         let Some(record) = self.load(records)? else { return Ok(Charged::Mismatch) };
         let charge = judge::charge_recovery(&record.throttle, self.now, &self.rules);
-        let stored = charge.store(|change| records.apply(&self.identity, change, self.now))?;
-        Ok(match stored {
-            Ok(attempt) => Charged::Evaluate(attempt, record.recovery.salted().map(str::to_owned)),
-            Err(closure) => Charged::Throttled(closure),
-        })
+        let stored = charge
+            .store(|change| records.apply(&self.identity, &record.throttle, change, self.now))?;
+        let attempt = match stored {
+            Ok(attempt) => attempt,
+            Err(closure) => return Ok(Charged::Throttled(closure)),
+        };
+        let salted = if record.confirmed.is_empty() {
+            records.ticket(self.identity.uid)?.map(|ticket| ticket.hash)
+        } else {
+            let set = records.recovery_codes(self.identity.uid)?;
+            set.salted(imported).map(str::to_owned)
+        };
+        Ok(Charged::Evaluate(attempt, salted))
     }
 
     fn redeem(
@@ -160,26 +314,43 @@ impl Case {
         records: &Records<'_>,
         attempt: RecoveryAttempt,
         hash: &str,
-    ) -> Result<Ruling, StoreError> {
+    ) -> Result<Ruling<T>, StoreError> {
         let Some(record) = self.load(records)? else { return Ok(Ruling::Mismatch) };
-        let matched = record.recovery.unused_with_hash(hash);
-        let left = record.recovery.left().saturating_sub(u32::from(matched.is_some()));
+        let throttle = &record.throttle;
+        let apply = |change: &_| records.apply(&self.identity, throttle, change, self.now);
+        if record.confirmed.is_empty() {
+            let ticket = records.ticket(self.identity.uid)?;
+            let matched = ticket.is_some_and(|ticket| ticket.is_good(hash, self.now));
+            let judgement = judge::redeem_ticket(attempt, throttle, matched);
+            return Ok(match judgement.store(apply)? {
+                Verdict::Accepted(RightTicket { .. }) => Ruling::MayEnroll,
+                Verdict::Refused(refusal) => Ruling::Refused(refusal),
+                Verdict::Throttled(closure) => Ruling::Throttled(closure),
+            });
+        }
+        let set = records.recovery_codes(self.identity.uid)?;
+        let matched = set.unused_with_hash(hash);
+        let left = set.left().saturating_sub(u32::from(matched.is_some()));
         let judgement =
-            judge::redeem(attempt, &record.throttle, matched, &self.source, self.now, &self.rules);
-        let verdict = judgement.store(|change| records.apply(&self.identity, change, self.now))?;
-        self.finish(records, verdict, left)
+            judge::redeem(attempt, throttle, matched, &self.source, self.now, &self.rules);
+        let verdict = judgement.store(apply)?;
+        self.finish(records, verdict, Some(left))
     }
 
     fn finish(
         &self,
         records: &Records<'_>,
         verdict: Verdict,
-        recovery_codes_left: u32,
-    ) -> Result<Ruling, StoreError> {
-        if let Verdict::Accepted(_) = verdict {
-            (self.on_accept)(records, &self.identity)?;
-        }
-        Ok(Ruling::Judged { verdict, recovery_codes_left })
+        recovery_codes_left: Option<u32>,
+    ) -> Result<Ruling<T>, StoreError> {
+        Ok(match verdict {
+            Verdict::Accepted(proof) => {
+                let done = (self.on_accept)(records, &self.identity, &proof)?;
+                Ruling::Accepted { proof, done, recovery_codes_left }
+            }
+            Verdict::Refused(refusal) => Ruling::Refused(refusal),
+            Verdict::Throttled(closure) => Ruling::Throttled(closure),
+        })
     }
 
     fn load(&self, records: &Records<'_>) -> Result<Option<AccountRecord>, StoreError> {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    task::spawn_blocking,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::{JoinSet, spawn_blocking},
 };
 use twinlock_verifier::recovery::{CODES_PER_SET, RecoveryCode};
 use zeroize::Zeroizing;
@@ -19,17 +19,31 @@ const AT_ONCE: usize = 2;
 
 /// Logins, enrolments and names nobody has queue apart: whoever enrols or invents names over and
 /// over must not hold up a login, whose attempt is charged already (I20).
+#[derive(Clone)]
 pub(crate) struct RecoveryHasher {
     logins: Arc<Semaphore>,
     sets: Arc<Semaphore>,
-    one_set: Semaphore,
+    one_set_of_a_command: Arc<Semaphore>,
+    one_set_of_a_login: Arc<Semaphore>,
     decoys: Arc<Semaphore>,
     /// Salts the work done for accounts without a set, which must cost the same (I16).
     decoy: [u8; 16],
 }
 
-/// The turn to hash a set; one at a time, in the order of asking.
-pub(crate) struct SetTurn<'a>(#[expect(dead_code, reason = "held")] SemaphorePermit<'a>);
+/// What a set of recovery codes is made for. The two queue apart, because a login cannot wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SetFor {
+    Command,
+    Login,
+}
+
+/// The turn to hash a set; one at a time for each purpose, in the order of asking.
+pub(crate) struct SetTurn(#[expect(dead_code, reason = "held")] OwnedSemaphorePermit);
+
+/// A fresh set of codes, not hashed yet.
+pub(crate) fn fresh_codes() -> Result<Vec<RecoveryCode>, Failure> {
+    (0..CODES_PER_SET).map(|_| random().map(RecoveryCode::from_random)).collect()
+}
 
 impl RecoveryHasher {
     pub(crate) fn new() -> Result<Self, Failure> {
@@ -37,39 +51,53 @@ impl RecoveryHasher {
         Ok(Self {
             logins: turns(),
             sets: turns(),
-            one_set: Semaphore::new(1),
+            one_set_of_a_command: Arc::new(Semaphore::new(1)),
+            one_set_of_a_login: Arc::new(Semaphore::new(1)),
             decoys: turns(),
             decoy: random()?,
         })
     }
 
     /// Waits for the turn to hash a set.
-    pub(crate) async fn set_turn(&self) -> Result<SetTurn<'_>, Failure> {
-        self.one_set.acquire().await.map(SetTurn).map_err(|_| Failure::Internal("hasher closed"))
+    pub(crate) async fn set_turn(&self, purpose: SetFor) -> Result<SetTurn, Failure> {
+        let turns = match purpose {
+            SetFor::Command => &self.one_set_of_a_command,
+            SetFor::Login => &self.one_set_of_a_login,
+        };
+        let turn = turns.clone().acquire_owned().await;
+        turn.map(SetTurn).map_err(|_| Failure::Internal("the hasher is closed"))
     }
 
-    /// Ten fresh codes and their hashes under one fresh salt, in the same order.
-    pub(crate) async fn fresh_set(
+    /// The hashes of a set under one fresh salt, in the same order, worked out side by side. Whoever
+    /// stops waiting for them stops the work.
+    pub(crate) async fn hash_set(
         &self,
-        _turn: SetTurn<'_>,
-    ) -> Result<(Vec<RecoveryCode>, Vec<String>), Failure> {
+        _turn: SetTurn,
+        codes: &[RecoveryCode],
+    ) -> Result<Vec<String>, Failure> {
         let salt = random()?;
-        let codes = (0..CODES_PER_SET)
-            .map(|_| random().map(RecoveryCode::from_random))
-            .collect::<Result<Vec<_>, _>>()?;
-        let running: Vec<_> = codes
-            .iter()
-            .map(|code| tokio::spawn(hash(self.sets.clone(), code.canonical(), salt)))
-            .collect();
-        let mut hashes = Vec::with_capacity(codes.len());
-        for one in running {
-            hashes.push(one.await.map_err(|_| Failure::Internal("a hashing task ended early"))??);
+        let mut running = JoinSet::new();
+        for (place, code) in codes.iter().enumerate() {
+            let hash = hash(self.sets.clone(), code.canonical(), salt);
+            running.spawn(async move { hash.await.map(|hash| (place, hash)) });
         }
-        Ok((codes, hashes))
+        let mut hashes = Vec::with_capacity(codes.len());
+        while let Some(one) = running.join_next().await {
+            hashes.push(one.map_err(|_| Failure::Internal("a hashing task ended early"))??);
+        }
+        hashes.sort_unstable();
+        Ok(hashes.into_iter().map(|(_, hash)| hash).collect())
     }
 
-    /// The hash of a typed code under the salt of `sibling`, any hash of the account's set; the
-    /// same work under a decoy salt when there is none.
+    /// A fresh ticket, which has the shape of a recovery code, and its hash.
+    pub(crate) async fn fresh_ticket(&self) -> Result<(RecoveryCode, String), Failure> {
+        let ticket = RecoveryCode::from_random(random()?);
+        let hash = hash(self.sets.clone(), ticket.canonical(), random()?).await?;
+        Ok((ticket, hash))
+    }
+
+    /// The hash of a typed code under the salt of `sibling`, any hash of the account's set or that of
+    /// its ticket; the same work under a decoy salt when there is none.
     pub(crate) async fn like(
         &self,
         sibling: Option<&str>,

@@ -12,16 +12,17 @@ use nix::{
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
-    time::timeout,
+    time::{interval, timeout},
 };
 
 use crate::{
     audit::Audit,
     bus::{self, BusError},
+    clock,
     config::{self, Config, ConfigError},
     daemon::Daemon,
     failure::Failure,
-    store::{Store, StoreError},
+    store::{Store, StoreError, expiry::Lifetimes},
     vault::{
         Vault,
         key_source::{self, KeyError},
@@ -32,6 +33,8 @@ use crate::{
 const STATE: &str = "/var/lib/twinlock";
 /// How long calls under way may take to end when the daemon is told to.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// How often expired records are removed.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
 /// Why the daemon does not start, or stopped. Each says what to do.
 #[derive(Debug)]
@@ -107,6 +110,7 @@ async fn serve(audit: Audit) -> Result<(), RunError> {
     let (mut terminate, mut interrupt) =
         (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
     let served = bus::serve(daemon.clone()).await.map_err(RunError::Bus)?;
+    tokio::spawn(remove_expired(daemon.clone()));
     // Not under systemd there is nobody to tell.
     drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
     tokio::select! {
@@ -120,9 +124,27 @@ async fn serve(audit: Audit) -> Result<(), RunError> {
     Ok(())
 }
 
+/// Removes what has ended by itself, now and then.
+async fn remove_expired(daemon: Arc<Daemon>) {
+    let mut turn = interval(HOUSEKEEPING);
+    loop {
+        turn.tick().await;
+        let (now, config) = (clock::now(), &daemon.config);
+        let (pending, remembered) = (config.pending_lifetime, config.remember.lifetime);
+        let lifetimes = Lifetimes { pending, remembered };
+        let removed = daemon.store.run(move |records| records.remove_expired(now, lifetimes));
+        if let Err(error) = removed.await {
+            daemon.audit.trouble(&error.to_string());
+        }
+    }
+}
+
 async fn open(audit: Audit) -> Result<Daemon, RunError> {
     let state = Path::new(STATE);
     let config = Config::load(Path::new(config::PATH)).map_err(RunError::Config)?;
+    if config.ends_too_late(clock::now()) {
+        audit.trouble("enroll_until is more than 90 days ahead: nobody enrols in a login");
+    }
     let store = Store::open(state).map_err(RunError::Store)?;
     let sealed = store.run(|records| records.any_sealed_field()).await.map_err(RunError::Store)?;
     let credentials = credentials_directory();

@@ -10,8 +10,11 @@ use std::{
 
 use data_encoding::HEXLOWER;
 use subtle::ConstantTimeEq;
+use tokio::task::JoinSet;
 use twinlock_interface::LoginContext;
-use twinlock_verifier::{source::Source, throttle::LaneKey};
+use twinlock_verifier::{
+    authenticator::AuthenticatorId, enrollment::Confirmed, source::Source, throttle::LaneKey,
+};
 
 use crate::{failure::Failure, identity::Identity};
 
@@ -37,8 +40,43 @@ pub(crate) enum Claimant {
     },
 }
 
+/// What a login's open question asks for.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// A code, or the ticket that opens enrolment.
+    Code,
+    /// The first code of the pending enrolment that was shown.
+    FirstCode(FirstCode),
+    /// That the recovery codes are noted.
+    Noted(Noted),
+}
+
+/// How far the conversation about the first code has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FirstCode {
+    /// The one that was shown; no other is gone on with.
+    pub(crate) pending: AuthenticatorId,
+    pub(crate) tries_left: u8,
+    /// Whether the page has been shown without its picture.
+    pub(crate) plain: bool,
+}
+
+/// An enrolment that counts as soon as its recovery codes are noted.
+pub(crate) struct Noted {
+    pub(crate) confirmed: Confirmed,
+    /// The hashes of the codes on the screen, one result, being worked out while they are noted.
+    /// Whoever hangs up ends the work.
+    pub(crate) hashes: JoinSet<Result<Vec<String>, Failure>>,
+}
+
+impl std::fmt::Debug for Noted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Noted")
+    }
+}
+
 /// One login between its question and its answer.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) caller: u32,
     pub(crate) claimant: Claimant,
@@ -46,6 +84,7 @@ pub(crate) struct Session {
     /// The lane that decided about the source when the session was opened.
     pub(crate) lane: LaneKey,
     pub(crate) context: LoginContext,
+    pub(crate) stage: Stage,
 }
 
 impl Session {
@@ -84,12 +123,28 @@ impl Sessions {
     pub(crate) fn open(&mut self, session: Session, now: Instant) -> Result<String, Failure> {
         let mut token = [0_u8; TOKEN_BYTES];
         getrandom::fill(&mut token).map_err(|_| Failure::Internal("no random bytes"))?;
-        self.expire(now);
-        self.make_room(&session);
         let serial = self.next;
         self.next = self.next.wrapping_add(1);
-        self.open.insert(serial, Open { session, token, opened: now });
+        self.insert(serial, Open { session, token, opened: now });
         Ok(format!("{serial:x}-{}", HEXLOWER.encode(&token)))
+    }
+
+    /// Puts a session that was taken back for another question, under the handle it had.
+    pub(crate) fn reopen(
+        &mut self,
+        handle: &str,
+        session: Session,
+        now: Instant,
+    ) -> Result<(), Failure> {
+        let (serial, token) = parse(handle).ok_or(Failure::NoSuchSession)?;
+        self.insert(serial, Open { session, token, opened: now });
+        Ok(())
+    }
+
+    fn insert(&mut self, serial: u64, open: Open) {
+        self.expire(open.opened);
+        self.make_room(&open.session);
+        self.open.insert(serial, open);
     }
 
     /// Takes the session out, for its one answer. Whatever is wrong with the handle, the answer is
@@ -106,14 +161,22 @@ impl Sessions {
         if !bool::from(open.token.ct_eq(&token)) || open.session.caller != caller {
             return Err(Failure::NoSuchSession);
         }
+        // One behind a reopened session, which is younger than its place, may be left over.
+        if self.is_over(open, now) {
+            return Err(Failure::NoSuchSession);
+        }
         self.open.remove(&serial).map(|open| open.session).ok_or(Failure::NoSuchSession)
     }
 
+    fn is_over(&self, open: &Open, now: Instant) -> bool {
+        now.saturating_duration_since(open.opened) >= self.lifetime
+    }
+
     fn expire(&mut self, now: Instant) {
-        while let Some(oldest) = self.open.first_entry()
-            && now.saturating_duration_since(oldest.get().opened) >= self.lifetime
+        while let Some((_, oldest)) = self.open.first_key_value()
+            && self.is_over(oldest, now)
         {
-            oldest.remove();
+            self.open.pop_first();
         }
     }
 
@@ -153,6 +216,7 @@ mod tests {
             source: Source::Unidentified,
             lane,
             context: LoginContext::default(),
+            stage: Stage::Code,
         }
     }
 
@@ -171,6 +235,19 @@ mod tests {
         let handle = sessions.open(session(0), now).unwrap();
         assert!(sessions.take(&handle, 0, now + LIFETIME).is_err());
         assert!(sessions.open.is_empty());
+    }
+
+    #[test]
+    fn a_reopened_session_keeps_its_handle_and_outlives_no_other() {
+        let (mut sessions, now) = (Sessions::new(LIFETIME), Instant::now());
+        let long = sessions.open(session(0), now).unwrap();
+        let other = sessions.open(session(0), now).unwrap();
+        let later = now + LIFETIME / 2;
+        let taken = sessions.take(&long, 0, later).unwrap();
+        assert!(sessions.take(&long, 0, later).is_err(), "one answer in flight");
+        sessions.reopen(&long, taken, later).unwrap();
+        assert!(sessions.take(&other, 0, now + LIFETIME).is_err());
+        assert!(sessions.take(&long, 0, now + LIFETIME).is_ok());
     }
 
     #[test]

@@ -15,13 +15,16 @@
 //! No SQL outside this folder.
 
 pub(crate) mod accounts;
-mod authenticators;
+pub(crate) mod authenticators;
+pub(crate) mod expiry;
 mod numbers;
-mod recovery_codes;
+pub(crate) mod recovery_codes;
+mod remembered_sources;
 mod schema;
 #[cfg(test)]
 mod tests;
 mod throttle_lanes;
+pub(crate) mod tickets;
 
 use std::{
     fs::{self, DirBuilder},
@@ -130,15 +133,23 @@ impl Store {
         &self,
         job: impl FnOnce(&Records<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.decide(job).await
+    }
+
+    /// The same for a job that may also decide against it, with an error of its own.
+    pub(crate) async fn decide<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+        &self,
+        job: impl FnOnce(&Records<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
         let (sender, receiver) = oneshot::channel();
         let job: Job = Box::new(move |records| {
             let outcome = catch_unwind(AssertUnwindSafe(|| job(records)))
-                .unwrap_or(Err(StoreError::Panicked));
+                .unwrap_or_else(|_| Err(StoreError::Panicked.into()));
             let keep = outcome.is_ok();
             let report: Report = Box::new(move |committed| {
                 let outcome = match committed {
                     Ok(()) => outcome,
-                    Err(reason) => outcome.and(Err(StoreError::NotCommitted(reason))),
+                    Err(reason) => outcome.and(Err(StoreError::NotCommitted(reason).into())),
                 };
                 // The caller may be gone; what was stored stays stored.
                 drop(sender.send(outcome));
@@ -149,7 +160,7 @@ impl Store {
             mpsc::error::TrySendError::Full(_) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
         })?;
-        receiver.await.unwrap_or(Err(StoreError::Closed))
+        receiver.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
     }
 }
 

@@ -3,9 +3,9 @@
 //! All unsafe code of the module is here. `pam-bindings` covers the rest: it calls the hooks,
 //! reads items, and frees and wipes answers.
 
-#![allow(unsafe_code, reason = "libpam's variadic functions; every block says why it is sound")]
+#![allow(unsafe_code, reason = "libpam's functions; every block says why it is sound")]
 
-use core::ffi::{CStr, c_char, c_int};
+use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr;
 use std::ffi::CString;
 
@@ -14,15 +14,17 @@ use pam::constants::{
     PamResultCode,
 };
 use pam::conv::Conv;
-use pam::items::{RHost, RUser, Service, Tty};
+use pam::items::{AuthTok, ItemType, RHost, RUser, Service, Tty};
 use pam::module::PamHandle;
 use twinlock_interface::LoginContext;
 use twinlock_interface::names::MAX_CONTEXT_BYTES;
 use zeroize::Zeroizing;
 
-use crate::conversation::{Claimant, Host, NoClaimant, Unanswered};
+use crate::conversation::{Claimant, Host, NoClaimant, NotForwarded, Unanswered};
+use crate::first_answer::Line;
+use crate::first_factor;
 
-// security/pam_ext.h.
+// security/pam_ext.h, security/pam_modules.h.
 #[link(name = "pam")]
 unsafe extern "C" {
     fn pam_syslog(pamh: *const PamHandle, priority: c_int, format: *const c_char, ...);
@@ -33,6 +35,8 @@ unsafe extern "C" {
         format: *const c_char,
         ...
     ) -> c_int;
+    fn pam_getenv(pamh: *mut PamHandle, name: *const c_char) -> *const c_char;
+    fn pam_set_item(pamh: *mut PamHandle, item_type: c_int, item: *const c_void) -> c_int;
 }
 
 /// The only format: a text is never one itself.
@@ -42,11 +46,14 @@ const VERBATIM: &CStr = c"%s";
 pub(crate) struct PamHost<'a> {
     handle: &'a mut PamHandle,
     debug: bool,
+    password_is_checked: bool,
 }
 
 impl<'a> PamHost<'a> {
-    pub(crate) fn new(handle: &'a mut PamHandle, debug: bool) -> Self {
-        Self { handle, debug }
+    /// `password_is_checked`: whether the pam.d line says that the ones before it end the login at a
+    /// wrong password.
+    pub(crate) fn new(handle: &'a mut PamHandle, debug: bool, password_is_checked: bool) -> Self {
+        Self { handle, debug, password_is_checked }
     }
 
     /// Shows a text nobody has to answer. Not by `Conv::send`, which takes a host that rightly
@@ -72,11 +79,36 @@ impl Host for PamHost<'_> {
         Ok(Claimant { user, context: context(self.handle) })
     }
 
-    fn ask(&mut self, text: &str, echo: bool) -> Result<Zeroizing<String>, Unanswered> {
+    fn ask(&mut self, text: &str, echo: bool) -> Result<Line, Unanswered> {
         let style = if echo { PAM_PROMPT_ECHO_ON } else { PAM_PROMPT_ECHO_OFF };
         let host = self.handle.get_item::<Conv<'_>>().ok().flatten().ok_or(Unanswered)?;
         let answer = host.send(style, text).ok().flatten().ok_or(Unanswered)?;
-        Ok(Zeroizing::new(answer.as_str().unwrap_or_default().to_owned()))
+        Ok(Zeroizing::new(answer.as_bytes().to_owned()))
+    }
+
+    fn password_checked(&self) -> bool {
+        let item = self.handle.get_item::<AuthTok<'_>>();
+        let collected = item.ok().flatten().is_some_and(|item| !item.as_bytes().is_empty());
+        collected && self.password_is_checked
+    }
+
+    fn first_pass(&self) -> Option<Line> {
+        let item = self.handle.get_item::<AuthTok<'_>>().ok().flatten()?;
+        Some(Zeroizing::new(item.as_bytes().to_owned()))
+    }
+
+    fn forward(&mut self, password: &Line) -> Result<(), NotForwarded> {
+        // With all the room at once: a vector that grows leaves unwiped copies behind.
+        let mut item = Zeroizing::new(Vec::with_capacity(password.len().saturating_add(1)));
+        item.extend_from_slice(password);
+        item.push(0);
+        let item = CStr::from_bytes_with_nul(&item).map_err(|_| NotForwarded)?;
+        // SAFETY: `handle` is the live handle libpam passed to this hook and is borrowed mutably,
+        // so no item is borrowed meanwhile. PAM_AUTHTOK is a NUL-terminated string, which libpam
+        // copies; `item` outlives the call.
+        let answer =
+            unsafe { pam_set_item(self.handle, ItemType::AuthTok as c_int, item.as_ptr().cast()) };
+        if answer == PamResultCode::PAM_SUCCESS as c_int { Ok(()) } else { Err(NotForwarded) }
     }
 
     fn inform(&mut self, text: &str) {
@@ -112,13 +144,29 @@ fn log(handle: &PamHandle, priority: c_int, line: &str) {
 }
 
 /// Copies what the daemon gets to know. PAM's own strings may be freed by the next conversation.
-fn context(handle: &PamHandle) -> LoginContext {
+fn context(handle: &mut PamHandle) -> LoginContext {
+    let tty = handle.get_item::<Tty<'_>>().ok().flatten().and_then(|item| carried(&item));
+    let auth_info = environment(handle, c"SSH_AUTH_INFO_0");
+    let first_factor = auth_info
+        .and_then(|methods| first_factor::proved_to_sshd(tty.as_deref(), methods.to_bytes()));
     LoginContext {
         service: handle.get_item::<Service<'_>>().ok().flatten().and_then(|item| carried(&item)),
         rhost: handle.get_item::<RHost<'_>>().ok().flatten().and_then(|item| carried(&item)),
-        tty: handle.get_item::<Tty<'_>>().ok().flatten().and_then(|item| carried(&item)),
+        tty,
         ruser: handle.get_item::<RUser<'_>>().ok().flatten().and_then(|item| carried(&item)),
+        first_factor: first_factor.map(str::to_owned),
+        expects: None,
     }
+}
+
+/// A variable of the PAM environment: the transaction's own list, not the process's.
+fn environment<'a>(handle: &'a mut PamHandle, name: &CStr) -> Option<&'a CStr> {
+    // SAFETY: `handle` is the live handle libpam passed to this hook; `name` is NUL-terminated and
+    // outlives the call.
+    let value = unsafe { pam_getenv(handle, name.as_ptr()) };
+    // SAFETY: libpam returns null or a NUL-terminated string inside the transaction's list. It stays
+    // until the list changes, which takes the handle, and that is borrowed as long as the value.
+    (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) })
 }
 
 /// The part of an item that may travel: nothing when it is not UTF-8, otherwise at most

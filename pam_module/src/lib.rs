@@ -7,6 +7,8 @@
 //! |---|---|
 //! | `options` | the words after `pam_twinlock.so` in a pam.d line |
 //! | `conversation` | the one loop: begin, ask, answer, until a word ends it |
+//! | `first_answer` | password and code in one prompt: what is sent, what is left to the next module |
+//! | `first_factor` | what sshd says was proved before |
 //! | `handle` | the safe view of PAM: items, prompts, system log; all unsafe code |
 //! | `daemon` | the bus client: one connection and one runtime per exchange |
 //! | `return_code` | which PAM code each ending is |
@@ -27,6 +29,8 @@ compile_error!("pam_twinlock must be compiled with panic=unwind");
 
 mod conversation;
 mod daemon;
+mod first_answer;
+mod first_factor;
 mod guard;
 mod handle;
 mod options;
@@ -87,9 +91,10 @@ fn authenticate(pamh: &mut PamHandle, args: &[&CStr], flags: PamFlag) -> PamResu
             return code(Outcome::Misconfigured, options::NotRequired::default());
         }
     };
-    let mut host = PamHost::new(pamh, options.debug);
+    let mut host = PamHost::new(pamh, options.debug, options.password_checked);
     let mut daemon = BusDaemon::new(options.bus, options.timeout);
-    let outcome = conversation::run(&mut host, &mut daemon, flags & PAM_SILENT != 0);
+    let silent = flags & PAM_SILENT != 0;
+    let outcome = conversation::run(&mut host, &mut daemon, options.first_answer, silent);
     code(outcome, options.not_required)
 }
 

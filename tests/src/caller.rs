@@ -1,7 +1,7 @@
 //! A program that calls the daemon itself, without module or CLI in between.
 
 use twinlock_interface::{
-    Error, LoginContext, Material, Status,
+    Error, ImportedAuthenticator, LoginContext, Material, Request, Status,
     names::{BUS_NAME, OBJECT_PATH},
     proxy::{EnrollmentProxy, LoginProxy, ManagerProxy},
     step::WireStep,
@@ -11,6 +11,7 @@ use zbus::{
     fdo::DBusProxy,
     message::Flags,
     names::{OwnedUniqueName, UniqueName},
+    wire::{Structure, StructureBuilder, Variant},
 };
 
 use crate::{Host, bus::block_on};
@@ -36,10 +37,26 @@ pub struct Refusal {
 pub enum Arguments {
     /// Of `Login.Begin`.
     Login(String, LoginContext),
-    /// One string.
-    One(String),
-    /// Two strings.
-    Two(String, String),
+    /// Of `Enrollment.Begin`.
+    Enroll(String, Request),
+    /// Of `Manager.Import`.
+    Import(String, Vec<ImportedAuthenticator>, Vec<String>, bool),
+    /// Strings alone, as most methods take them.
+    Strings(Vec<String>),
+}
+
+impl Arguments {
+    /// Strings alone.
+    #[must_use]
+    pub fn strings(strings: &[&str]) -> Self {
+        Self::Strings(strings.iter().map(|&string| string.to_owned()).collect())
+    }
+}
+
+/// Strings as the arguments of one call.
+fn body(strings: &[String]) -> Structure<'_> {
+    let fields = strings.iter().map(|string| Variant::from(string.as_str()));
+    fields.fold(StructureBuilder::new(), StructureBuilder::append_field).build().unwrap()
 }
 
 impl Host {
@@ -111,9 +128,15 @@ impl Caller {
                 Arguments::Login(user, context) => {
                     connection.call_method(to, at, on, member, &(user, context)).await
                 }
-                Arguments::One(one) => connection.call_method(to, at, on, member, &(one,)).await,
-                Arguments::Two(one, two) => {
-                    connection.call_method(to, at, on, member, &(one, two)).await
+                Arguments::Enroll(user, request) => {
+                    connection.call_method(to, at, on, member, &(user, request)).await
+                }
+                Arguments::Import(user, authenticators, codes, dry_run) => {
+                    let arguments = (user, authenticators, codes, dry_run);
+                    connection.call_method(to, at, on, member, &arguments).await
+                }
+                Arguments::Strings(strings) => {
+                    connection.call_method(to, at, on, member, &body(strings)).await
                 }
             }
         });
@@ -147,7 +170,16 @@ impl Caller {
     /// # Errors
     /// What came back instead.
     pub fn begin_enrollment(&self, user: &str) -> Result<Material, Refusal> {
-        Ok(self.run(async { EnrollmentProxy::new(&self.connection).await?.begin(user).await })?)
+        self.begin_enrollment_of(user, &Request::default())
+    }
+
+    /// `Enrollment.Begin` of something particular.
+    ///
+    /// # Errors
+    /// What came back instead.
+    pub fn begin_enrollment_of(&self, user: &str, request: &Request) -> Result<Material, Refusal> {
+        let enrollment = EnrollmentProxy::new(&self.connection);
+        Ok(self.run(async { enrollment.await?.begin(user, request).await })?)
     }
 
     /// `Enrollment.Confirm`.
@@ -185,8 +217,11 @@ impl Caller {
             .with_flags(Flags::NO_REPLY_EXPECTED);
         match arguments {
             Arguments::Login(user, context) => message.build(&(user, context)),
-            Arguments::One(one) => message.build(&(one,)),
-            Arguments::Two(one, two) => message.build(&(one, two)),
+            Arguments::Enroll(user, request) => message.build(&(user, request)),
+            Arguments::Import(user, authenticators, codes, dry_run) => {
+                message.build(&(user, authenticators, codes, dry_run))
+            }
+            Arguments::Strings(strings) => message.build(&body(strings)),
         }
         .unwrap()
     }

@@ -6,6 +6,8 @@ use std::{
     process::{Command, ExitStatus, Stdio},
 };
 
+use serde_json::Value;
+
 use crate::{host::User, sandbox::PATH};
 
 /// What became of a program. A program at a [`Terminal`](crate::Terminal) has one stream only:
@@ -34,6 +36,26 @@ impl Outcome {
     pub fn expect_success(self, what: &str) -> Self {
         assert!(self.succeeded(), "{what}: {}\n{}{}", self.status, self.stdout, self.stderr);
         self
+    }
+
+    /// The `name` of the error that `twinlock --json` told.
+    ///
+    /// # Panics
+    /// When it told none.
+    #[must_use]
+    pub fn error_name(&self) -> String {
+        let error: Value = serde_json::from_str(self.stderr.trim()).unwrap_or_default();
+        error["error"]["name"].as_str().unwrap_or_else(|| panic!("{self:?}")).to_owned()
+    }
+
+    /// The object that `twinlock --json` printed first.
+    ///
+    /// # Panics
+    /// When it printed none.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let first = self.stdout.lines().next().and_then(|line| serde_json::from_str(line).ok());
+        first.unwrap_or_else(|| panic!("{self:?}"))
     }
 
     /// Itself, for what must fail.

@@ -14,7 +14,7 @@ use crate::{Host, Phone, User};
 pub struct Enrolled {
     /// The authenticator app.
     pub phone: Phone,
-    /// The recovery codes, none of them used.
+    /// The recovery codes, none of them used; none when the account has some already.
     pub recovery_codes: Vec<String>,
 }
 
@@ -25,13 +25,27 @@ impl Host {
     /// When the enrolment does not go through.
     #[must_use]
     pub fn enroll(&self, user: &User) -> Enrolled {
+        self.enroll_with(user, &[], None)
+    }
+
+    /// Enrols `user` with a phone of some kind, or one more: `options` are those of `twinlock
+    /// enroll`, and `proof` is what an account that has a phone already must show first.
+    ///
+    /// # Panics
+    /// When the enrolment does not go through.
+    #[must_use]
+    pub fn enroll_with(&self, user: &User, options: &[&str], proof: Option<&str>) -> Enrolled {
         let mut child = self
-            .cli_command(user, &["enroll", "--json"])
+            .cli_command(user, &[&["enroll", "--json"], options].concat())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        if let Some(proof) = proof {
+            writeln!(input, "{proof}").unwrap();
+        }
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut next = || serde_json::from_str::<Value>(&lines.next()?.ok()?).ok();
         let key = next();
@@ -40,9 +54,9 @@ impl Host {
             .and_then(|key| key.get("key_uri")?.as_str())
             .map(|key_uri| self.phone(key_uri));
         if let Some(phone) = &phone {
-            let code = phone.fresh_code();
-            writeln!(child.stdin.take().unwrap(), "{code}").unwrap();
+            writeln!(input, "{}", phone.fresh_code()).unwrap();
         }
+        drop(input);
         let codes = next();
         let mut complaint = String::new();
         child.stderr.take().unwrap().read_to_string(&mut complaint).unwrap();

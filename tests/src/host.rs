@@ -5,6 +5,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    thread,
+    time::{Duration, Instant},
 };
 
 use nix::unistd::sethostname;
@@ -150,6 +152,41 @@ impl Host {
         fs::create_dir_all(Path::new(SETTINGS).parent().unwrap()).unwrap();
         fs::write(SETTINGS, toml).unwrap();
         self.daemon.kill();
+    }
+
+    /// Waits until the database answers `sql` with `answer`. A copy is asked: the daemon keeps the
+    /// database to itself.
+    ///
+    /// # Panics
+    /// When it does not within ten seconds.
+    pub fn await_database(&self, sql: &str, answer: &str) {
+        let copy = "/root/copy.db";
+        let end = Instant::now() + Duration::from_secs(10);
+        loop {
+            // The log first: what is written back in between stands in both.
+            let _ = fs::remove_file(format!("{copy}-wal"));
+            let _ = fs::copy(format!("{DATABASE}-wal"), format!("{copy}-wal"));
+            fs::copy(DATABASE, copy).unwrap();
+            let told = run(as_root("sqlite3").args([copy, sql]), "");
+            if told.succeeded() && told.stdout.trim_end() == answer {
+                return;
+            }
+            assert!(Instant::now() < end, "{sql}: {told:?}");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Lets people without an authenticator enrol in their next login, for a week of the daemon's
+    /// time.
+    ///
+    /// # Panics
+    /// When the settings cannot be written.
+    pub fn enroll_in_logins(&self) {
+        const WEEK: u64 = 7 * 24 * 3600;
+        let end = format!("--date=@{}", self.clock.now() + WEEK);
+        let end = run(as_root("date").args(["--utc", &end, "+%Y-%m-%dT%H:%M:%SZ"]), "");
+        let end = end.expect_success("date").stdout;
+        self.settings(&format!("unenrolled = \"enroll\"\nenroll_until = {end}"));
     }
 
     /// From here on the daemon's clock stands where the test puts it ([`Clock::advance`]), and a

@@ -26,6 +26,7 @@
 //! | [`readme`] | the README's recipes, which those stacks are made of |
 //! | [`login`] | logins without sshd or sudo: over the bus, and by pamtester |
 //! | [`phone`], [`enrolled`] | an authenticator app, played by oathtool, and getting one |
+//! | [`enrolling`] | getting one inside a login |
 //! | [`terminal`], [`screen`] | a person at a terminal; a picture of it |
 //! | [`pam_client`], [`pam_host`] | libpam, called; a PAM host that watches itself |
 //! | [`fake_daemon`], [`wire_bus`] | who plays twinlockd, or the whole bus, and lies |
@@ -38,6 +39,7 @@ pub mod clock;
 pub mod command;
 pub mod daemon;
 pub mod enrolled;
+pub mod enrolling;
 pub mod fake_daemon;
 mod files;
 pub mod host;
@@ -58,6 +60,7 @@ pub mod terminal;
 pub mod wire_bus;
 
 pub use command::Outcome;
+pub use enrolled::Enrolled;
 pub use host::{Host, User};
 pub use phone::Phone;
 pub use sandbox::in_sandbox;

@@ -147,7 +147,7 @@ pub fn from_address(address: &str) -> LoginContext {
         service: Some("sshd".to_owned()),
         rhost: Some(address.to_owned()),
         tty: Some("ssh".to_owned()),
-        ruser: None,
+        ..LoginContext::default()
     }
 }
 

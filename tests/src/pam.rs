@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -9,6 +10,8 @@ use crate::{files, readme};
 
 /// The line of a second factor.
 pub const TWINLOCK: &str = "auth required pam_twinlock.so";
+/// What the module of [`keeper`] found.
+const KEPT: &str = "/run/password-found";
 /// The line Debian's services start their first factor with.
 const PASSWORD: &str = "@include common-auth";
 
@@ -36,6 +39,40 @@ pub fn password_and_code(name: &str) {
 /// When the distribution's file does not look like Debian's.
 pub fn code_alone(template: &str, name: &str) {
     insert(template, name, readme::recipe("pam-key-and-code"));
+}
+
+/// The service `name` made from the distribution's `template`, with password and code in one line,
+/// by the README's lines.
+///
+/// # Panics
+/// When the distribution's file does not look like Debian's.
+pub fn one_line(template: &str, name: &str) {
+    insert(template, name, readme::recipe("pam-one-line"));
+}
+
+/// The line of a module that keeps the password it finds, and asks for one, `Password: `, only where
+/// no module before it left any: what it keeps is what [`password_found`] tells.
+///
+/// # Panics
+/// When its program cannot be written.
+#[must_use]
+pub fn keeper() -> String {
+    const PROGRAM: &str = "/usr/local/bin/keep-password";
+    fs::write(PROGRAM, format!("#!/bin/sh\nexec cat > {KEPT}\n")).unwrap();
+    fs::set_permissions(PROGRAM, fs::Permissions::from_mode(0o755)).unwrap();
+    format!("auth required pam_exec.so expose_authtok quiet {PROGRAM}")
+}
+
+/// The password that the module of [`keeper`] found last, byte for byte.
+///
+/// # Panics
+/// When it found none since the last time.
+#[must_use]
+pub fn password_found() -> Vec<u8> {
+    let kept = fs::read(KEPT).expect("a password that was kept");
+    fs::remove_file(KEPT).unwrap();
+    // Some versions of pam_exec end it as C does.
+    kept.strip_suffix(&[0]).unwrap_or(&kept).to_owned()
 }
 
 /// Puts `lines` in the place of the one that includes the password.

@@ -10,8 +10,8 @@ use std::{
 use crate::command::{as_root, run};
 
 const SOCKET: &str = "/run/sandbox/tmux";
-const COLUMNS: usize = 120;
-const ROWS: usize = 70;
+/// A large terminal.
+const SIZE: Size = Size { columns: 120, rows: 70 };
 /// Pixels of one character: twice as high as wide, as on most terminals.
 const WIDTH: usize = 8;
 const HEIGHT: usize = 16;
@@ -19,19 +19,39 @@ const HEIGHT: usize = 16;
 const FOREGROUND: u8 = 220;
 const BACKGROUND: u8 = 0;
 
+/// Characters on a screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Side by side.
+    pub columns: usize,
+    /// One below the other.
+    pub rows: usize,
+}
+
 /// A program on a screen.
 #[derive(Debug)]
-pub struct Screen(());
+pub struct Screen(Size);
 
 impl Screen {
-    /// Starts `command` on a screen of its own; one at a time in a sandbox.
+    /// Starts `command` on a large screen of its own; one at a time in a sandbox.
     ///
     /// # Panics
     /// When tmux does not start.
     #[must_use]
     pub fn start(command: &Command) -> Self {
-        let (columns, rows) = (COLUMNS.to_string(), ROWS.to_string());
-        let mut tmux = tmux(&["new-session", "-d", "-x", &columns, "-y", &rows]);
+        Self::start_at(SIZE, command)
+    }
+
+    /// Starts `command` on a screen of its own; one at a time in a sandbox.
+    ///
+    /// # Panics
+    /// When tmux does not start, or gives it another size.
+    #[must_use]
+    pub fn start_at(size: Size, command: &Command) -> Self {
+        let (columns, rows) = (size.columns.to_string(), size.rows.to_string());
+        // Its status line would take one of the rows.
+        let mut tmux = tmux(&["start-server", ";", "set-option", "-g", "status", "off", ";"]);
+        tmux.args(["new-session", "-d", "-x", &columns, "-y", &rows]);
         // The program leaves its last words on the screen.
         tmux.args(["--", "env", "-i", "sh", "-c", "\"$@\"; sleep 600", "screen", "env"]);
         for (name, value) in command.get_envs() {
@@ -42,7 +62,9 @@ impl Screen {
         }
         tmux.arg("TERM=screen-256color").arg(command.get_program()).args(command.get_args());
         run(&mut tmux, "").expect_success("tmux");
-        Self(())
+        let screen = Self(size);
+        assert_eq!(screen.rows().len(), size.rows, "{size:?}");
+        screen
     }
 
     /// Types `line` and the return key.
@@ -71,6 +93,16 @@ impl Screen {
         run(&mut tmux(&["capture-pane", "-p", "-J"]), "").expect_success("tmux").stdout
     }
 
+    /// What stands in each row of the screen.
+    ///
+    /// # Panics
+    /// When the screen is gone.
+    #[must_use]
+    pub fn rows(&self) -> Vec<String> {
+        let shown = run(&mut tmux(&["capture-pane", "-p"]), "").expect_success("tmux").stdout;
+        shown.lines().map(str::to_owned).collect()
+    }
+
     /// Waits until the screen shows `text`, and returns all it shows.
     ///
     /// # Panics
@@ -94,14 +126,22 @@ impl Screen {
     /// When it reads none.
     #[must_use]
     pub fn scan(&self) -> String {
+        self.try_to_scan().unwrap_or_else(|| panic!("no QR code in:\n{}", self.text()))
+    }
+
+    /// What a camera reads from the QR code on the screen, if it reads any.
+    ///
+    /// # Panics
+    /// When the screen is gone.
+    #[must_use]
+    pub fn try_to_scan(&self) -> Option<String> {
         let shown = run(&mut tmux(&["capture-pane", "-p", "-e", "-N"]), "").expect_success("tmux");
         let picture = "/run/sandbox/screen.pgm";
-        fs::write(picture, photograph(&shown.stdout)).unwrap();
+        fs::write(picture, photograph(&shown.stdout, self.0)).unwrap();
         let mut camera = as_root("zbarimg");
         camera.args(["--quiet", "--raw", "-Sdisable", "-Sqrcode.enable", picture]);
         let read = run(&mut camera, "");
-        assert!(read.succeeded(), "no QR code in the picture of:\n{}", self.text());
-        read.stdout.trim_end().to_owned()
+        read.succeeded().then(|| read.stdout.trim_end().to_owned())
     }
 }
 
@@ -113,10 +153,10 @@ fn tmux(arguments: &[&str]) -> Command {
 
 /// Draws text with colour sequences as a grey PGM picture. Letters are left out, blocks are what
 /// QR codes are made of.
-fn photograph(text: &str) -> Vec<u8> {
-    let mut pixels = vec![BACKGROUND; COLUMNS * WIDTH * ROWS * HEIGHT];
+fn photograph(text: &str, Size { columns, rows }: Size) -> Vec<u8> {
+    let mut pixels = vec![BACKGROUND; columns * WIDTH * rows * HEIGHT];
     let mut ink = Ink::default();
-    for (row, line) in text.lines().take(ROWS).enumerate() {
+    for (row, line) in text.lines().take(rows).enumerate() {
         let mut column = 0;
         let mut characters = line.chars();
         while let Some(character) = characters.next() {
@@ -125,17 +165,17 @@ fn photograph(text: &str) -> Vec<u8> {
                 ink.obey(sequence.trim_start_matches('['));
                 continue;
             }
-            if column < COLUMNS {
+            if column < columns {
                 let (upper, lower) = ink.halves(character);
                 for y in 0..HEIGHT {
-                    let start = (row * HEIGHT + y) * COLUMNS * WIDTH + column * WIDTH;
+                    let start = (row * HEIGHT + y) * columns * WIDTH + column * WIDTH;
                     pixels[start..start + WIDTH].fill(if y < HEIGHT / 2 { upper } else { lower });
                 }
             }
             column += 1;
         }
     }
-    let mut picture = format!("P5 {} {} 255\n", COLUMNS * WIDTH, ROWS * HEIGHT).into_bytes();
+    let mut picture = format!("P5 {} {} 255\n", columns * WIDTH, rows * HEIGHT).into_bytes();
     picture.extend(pixels);
     picture
 }

@@ -182,12 +182,22 @@ impl Sshd {
     /// When the questions do not come as they should.
     #[must_use]
     pub fn answer(&self, user: &User, client: &Command, code: &str) -> Outcome {
+        let mut terminal = self.first_factor(user, client);
+        terminal.answer(CODE_PROMPT, code);
+        terminal.finish()
+    }
+
+    /// Runs a client up to where the second factor is asked for.
+    ///
+    /// # Panics
+    /// When the password is not asked for as it should be.
+    #[must_use]
+    pub fn first_factor(&self, user: &User, client: &Command) -> Terminal {
         let mut terminal = Terminal::start(client);
         if self.first == FirstFactor::Password {
             terminal.answer(PASSWORD_PROMPT, &user.password);
         }
-        terminal.answer(CODE_PROMPT, code);
-        terminal.finish()
+        terminal
     }
 
     /// Whether `code` logs `user` in: a command must have run as them.
@@ -200,6 +210,20 @@ impl Sshd {
         let ran = outcome.stdout.contains(&format!("running as {}\n", user.name));
         assert_eq!(outcome.succeeded(), ran, "{}", outcome.stdout);
         ran
+    }
+
+    /// Waits until sshd has seen every connection end and cleared up behind it.
+    ///
+    /// # Panics
+    /// When it does not within ten seconds.
+    pub fn wait_until_idle(&self) {
+        let pid = self.pid();
+        let children = format!("/proc/{pid}/task/{pid}/children");
+        let end = Instant::now() + Duration::from_secs(10);
+        while !fs::read_to_string(&children).unwrap().is_empty() {
+            assert!(Instant::now() < end, "a connection goes on");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Process id of the listening sshd.

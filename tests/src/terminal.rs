@@ -66,6 +66,16 @@ impl Terminal {
         assert_eq!(found, Some(0), "no {text:?} before the end of:\n{}", self.text());
     }
 
+    /// Waits for `end` and returns all that was shown since the text waited for before it.
+    ///
+    /// # Panics
+    /// As [`expect`](Self::expect).
+    pub fn page(&mut self, end: &str) -> String {
+        let start = self.read;
+        self.expect(end);
+        String::from_utf8_lossy(&self.shown[start..self.read]).replace('\r', "")
+    }
+
     /// Waits for the first of `texts` to appear and returns its place in the list; `None` when the
     /// program ends without any.
     ///

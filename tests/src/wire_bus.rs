@@ -70,7 +70,8 @@ impl WireBus {
     /// When it cannot listen.
     #[must_use]
     pub fn saying(path: &str, steps: Vec<Step>) -> Self {
-        Self::saying_after(Duration::ZERO, path, steps)
+        let at_once = |step| (Duration::ZERO, step);
+        Self::saying_after(path, steps.into_iter().map(at_once).collect())
     }
 
     /// The same, with a pause before each.
@@ -78,9 +79,10 @@ impl WireBus {
     /// # Panics
     /// When it cannot listen.
     #[must_use]
-    pub fn saying_after(pause: Duration, path: &str, steps: Vec<Step>) -> Self {
+    pub fn saying_after(path: &str, steps: Vec<(Duration, Step)>) -> Self {
         Self::start(path, move |mut caller| {
-            let step = WireStep::from(steps[caller.nth % steps.len()].clone());
+            let (pause, step) = steps[caller.nth % steps.len()].clone();
+            let step = WireStep::from(step);
             let Ok((hello, call)) = caller.request() else { return };
             thread::sleep(pause);
             let reply = if caller.nth.is_multiple_of(steps.len()) {

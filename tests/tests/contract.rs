@@ -10,7 +10,8 @@ use std::{
 
 use futures_core::Stream;
 use twinlock_interface::{
-    Error, INTROSPECTION_XML, LoginContext, Status, Step,
+    AuthenticatorStatus, Check, Error, INTROSPECTION_XML, ImportedAuthenticator, LoginContext,
+    Request, Status, Step,
     names::{BUS_NAME, ENROLLMENT, LOGIN, MANAGER, OBJECT_PATH},
     proxy::{EnrollmentProxy, LoginProxy, ManagerProxy},
     step::WireStep,
@@ -170,21 +171,27 @@ fn every_entry_of_a_dictionary_is_told_in_the_xml_and_no_other() {
         locked_until: Some(1),
         ..Status::default()
     };
-    let told: BTreeMap<_, _> = entries(&prose("Status", ENROLLMENT))
-        .into_iter()
-        .map(|(key, meaning)| (key, meaning.split_whitespace().next().unwrap().to_owned()))
-        .collect();
-    assert_eq!(told, dictionary(&carrying().build(&status).unwrap()));
-
-    let (_, listed) = prose("Begin", LOGIN).split_once("each:").map(own).unwrap();
-    let listed = listed.split('.').next().unwrap_or_default();
-    let told: BTreeMap<_, _> =
-        listed.split(',').map(|key| (key.trim().to_owned(), "s".to_owned())).collect();
-    assert_eq!(told, dictionary(&carrying().build(&full_context()).unwrap()));
+    let authenticator =
+        AuthenticatorStatus { last_accepted_at: Some(1), ..AuthenticatorStatus::default() };
+    let imported =
+        ImportedAuthenticator { last_spent: Some(1), ..ImportedAuthenticator::default() };
+    let check = Check { offset_seconds: Some(1), ..Check::default() };
+    let prose_of_status = prose("Status", ENROLLMENT);
+    let (of_account, of_authenticator) = prose_of_status.split_once("An authenticator is").unwrap();
+    let carried = |body: Result<Message, zbus::Error>| dictionary(&body.unwrap());
+    assert_eq!(told(of_account), carried(carrying().build(&status)));
+    assert_eq!(told(of_authenticator), carried(carrying().build(&authenticator)));
+    assert_eq!(told(&prose("Begin", LOGIN)), carried(carrying().build(&full_context())));
+    assert_eq!(told(&prose("Begin", ENROLLMENT)), carried(carrying().build(&full_request())));
+    assert_eq!(told(&prose("Check", ENROLLMENT)), carried(carrying().build(&check)));
+    assert_eq!(told(&prose("Import", MANAGER)), carried(carrying().build(&imported)));
 }
 
-fn own((before, after): (&str, &str)) -> (String, String) {
-    (before.to_owned(), after.to_owned())
+/// Keys and types of the dictionary a prose describes, up to its errors.
+fn told(prose: &str) -> BTreeMap<String, String> {
+    let dictionary = prose.split("Errors:").next().unwrap();
+    let type_of = |meaning: String| meaning.split_whitespace().next().unwrap().to_owned();
+    entries(dictionary).into_iter().map(|(key, meaning)| (key, type_of(meaning))).collect()
 }
 
 fn carrying() -> message::Builder<'static> {
@@ -211,6 +218,13 @@ fn errors() -> Vec<Error> {
         Error::AccountMismatch(text()),
         Error::NotEnrolled(text()),
         Error::AlreadyEnrolled(text()),
+        Error::ProofRequired(text()),
+        Error::EnrollmentUnderWay(text()),
+        Error::NoSuchAuthenticator(text()),
+        Error::NameTaken(text()),
+        Error::KeyTaken(text()),
+        Error::TooManyAuthenticators(text()),
+        Error::Required(text()),
         Error::NoPendingEnrollment(text()),
         Error::WrongCode(text()),
         Error::Throttled(text()),
@@ -228,6 +242,13 @@ fn errors() -> Vec<Error> {
             | Error::AccountMismatch(_)
             | Error::NotEnrolled(_)
             | Error::AlreadyEnrolled(_)
+            | Error::ProofRequired(_)
+            | Error::EnrollmentUnderWay(_)
+            | Error::NoSuchAuthenticator(_)
+            | Error::NameTaken(_)
+            | Error::KeyTaken(_)
+            | Error::TooManyAuthenticators(_)
+            | Error::Required(_)
             | Error::NoPendingEnrollment(_)
             | Error::WrongCode(_)
             | Error::Throttled(_)
@@ -242,7 +263,29 @@ fn errors() -> Vec<Error> {
 
 fn full_context() -> LoginContext {
     let text = || Some("x".to_owned());
-    LoginContext { service: text(), rhost: text(), tty: text(), ruser: text() }
+    LoginContext {
+        service: text(),
+        rhost: text(),
+        tty: text(),
+        ruser: text(),
+        first_factor: text(),
+        expects: text(),
+    }
+}
+
+fn full_request() -> Request {
+    let text = || Some("x".to_owned());
+    Request {
+        name: text(),
+        kind: text(),
+        algorithm: text(),
+        digits: Some(1),
+        period: Some(1),
+        counter: Some(1),
+        secret: text(),
+        key_uri: text(),
+        proof: text(),
+    }
 }
 
 /// Keys and types of the dictionary a message carries.
@@ -353,13 +396,18 @@ async fn call_every_proxy(connection: &Connection) -> Called {
     HashMap::from([
         called("Login.Begin", login.begin("u", &context)).await,
         called("Login.Answer", login.answer("s", "a")).await,
-        called("Enrollment.Begin", enrollment.begin("u")).await,
+        called("Enrollment.Begin", enrollment.begin("u", &Request::default())).await,
         called("Enrollment.Confirm", enrollment.confirm("u", "c")).await,
         called("Enrollment.Cancel", enrollment.cancel("u")).await,
-        called("Enrollment.Remove", enrollment.remove("u", "c")).await,
+        called("Enrollment.Remove", enrollment.remove("u", "a", "c")).await,
+        called("Enrollment.Rename", enrollment.rename("u", "a", "n", "c")).await,
+        called("Enrollment.RenewCodes", enrollment.renew_codes("u", "c")).await,
+        called("Enrollment.Check", enrollment.check("u", "c")).await,
         called("Enrollment.Status", enrollment.status("u")).await,
         called("Manager.Unlock", manager.unlock("u")).await,
         called("Manager.Reset", manager.reset("u")).await,
+        called("Manager.IssueTicket", manager.issue_ticket("u")).await,
+        called("Manager.Import", manager.import("u", &[], &[], true)).await,
     ])
 }
 

@@ -253,16 +253,17 @@ fn audit(ledger: &Ledger) {
     let answer = sqlite(
         &copy.join("twinlock.db"),
         "PRAGMA integrity_check; PRAGMA foreign_key_check;
-         SELECT last_step FROM authenticators JOIN accounts USING (uid) WHERE name = 'alice';
+         SELECT last_spent FROM authenticators JOIN accounts USING (uid)
+          WHERE accounts.name = 'alice';
          SELECT total(failures) FROM throttle_lanes JOIN accounts USING (uid)
             WHERE name = 'bob' AND lane = 'unknown';",
     );
-    let [integrity, last_step, failures] = answer.lines().collect::<Vec<_>>()[..] else {
+    let [integrity, last_spent, failures] = answer.lines().collect::<Vec<_>>()[..] else {
         panic!("the database is damaged: {answer}");
     };
     assert_eq!(integrity, "ok");
-    let last_step: u64 = last_step.parse().unwrap();
-    assert!(last_step >= ledger.accepted_step.load(SeqCst), "a use was forgotten");
+    let last_spent: u64 = last_spent.parse().unwrap();
+    assert!(last_spent >= ledger.accepted_step.load(SeqCst), "a use was forgotten");
     let failures = failures.parse::<f64>().unwrap();
     let (refused, unanswered) = (ledger.refused.load(SeqCst), ledger.unanswered.load(SeqCst));
     assert!(failures >= f64::from(refused), "{failures} of {refused} failures are left");

@@ -171,6 +171,33 @@ fn a_daemon_that_answers_an_answer_with_nonsense_lets_nobody_in() {
 }
 
 #[test]
+fn no_password_is_forwarded_on_nonsense_either() {
+    in_sandbox(|_| {
+        service("");
+        let module = format!("{} timeout=1 forward_pass", pam::TWINLOCK);
+        pam::service("one-prompt", &[&module, &pam::keeper()]);
+        let login = |user: usize| {
+            PamHost::new()
+                .authenticate("one-prompt", user.to_string())
+                .answering(&["hunter2123456", "typed later"])
+        };
+        let lies = lies_to_answer();
+        let whats: Vec<_> = lies.iter().map(|(what, _)| what.clone()).collect();
+        let truth = ("the word".to_owned(), reply((word("accept"),)));
+        play(Vec::new(), lies.into_iter().chain([truth]).collect());
+        for (user, what) in whats.iter().enumerate() {
+            let report = login(user);
+            assert_unavailable(&report, what);
+            // The next module asks, because it found nothing.
+            assert_eq!(report.said, ["1 Code: ", "1 Password: "], "{what}");
+            assert_eq!(pam::password_found(), b"typed later", "{what}");
+        }
+        assert_eq!(login(whats.len()).said, ["1 Code: "]);
+        assert_eq!(pam::password_found(), b"hunter2");
+    });
+}
+
+#[test]
 fn a_daemon_that_never_stops_asking_is_left() {
     in_sandbox(|_| {
         service("");
@@ -185,8 +212,8 @@ fn a_daemon_that_never_stops_asking_is_left() {
 #[test]
 fn a_daemon_that_says_yes_after_the_deadline_is_not_heard() {
     in_sandbox(|_| {
-        let accept = vec![Step::Accept { text: String::new() }];
-        let bus = WireBus::saying_after(Duration::from_millis(1200), "/run/late", accept);
+        let late = (Duration::from_millis(1200), Step::Accept { text: String::new() });
+        let bus = WireBus::saying_after("/run/late", vec![late]);
         service(&bus.option());
         assert_unavailable(&login("alice"), "late");
     });

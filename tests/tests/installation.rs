@@ -81,6 +81,7 @@ fn the_sample_shows_the_documented_defaults_and_the_daemon_takes_them() {
         let documented: BTreeMap<_, _> = readme::table("| key | default |")
             .into_iter()
             .map(|[key, default]| (bare(key), bare(default)))
+            .filter(|(_, default)| !default.is_empty())
             .collect();
         assert!(documented.len() >= 9, "{documented:?}");
         assert!(shown.keys().eq(documented.keys()), "{shown:?}\n{documented:?}");

@@ -24,6 +24,15 @@ fn prepare() {
     pam_host::install(env!("CARGO_BIN_EXE_pam-host"));
     service("code", "timeout=10");
     service("one-second", "timeout=1");
+    // Collects a line, splits another, and the next module takes what is left of it.
+    pam::service(
+        "one-prompt",
+        &[
+            "auth optional pam_unix.so nodelay",
+            &format!("{} timeout=10 try_first_pass forward_pass", pam::TWINLOCK),
+            "auth required pam_unix.so nodelay use_first_pass",
+        ],
+    );
 }
 
 fn login(user: &str, answers: &[&str]) -> Report {
@@ -61,6 +70,33 @@ fn the_host_is_as_before_whatever_the_daemon_decides() {
         host.settings("unenrolled = \"allow\"\n");
         let _bob = host.user("bob");
         assert_clean(&login("bob", &[]), Code::SUCCESS, "not-required");
+    });
+}
+
+#[test]
+fn the_host_is_as_before_when_password_and_code_come_in_one_line() {
+    in_sandbox(|host| {
+        prepare();
+        host.settable_clock();
+        let (alice, bob) = (host.user("alice"), host.user("bob"));
+        let enrolled = host.enroll(&alice);
+        let line = |code: String| format!("{}{code}", alice.password);
+        let login = |user: &str, answers: &[&str]| {
+            PamHost::new().authenticate("one-prompt", user).answering(answers)
+        };
+        let (wrong, right) =
+            (line(enrolled.phone.wrong_code(0)), line(enrolled.phone.fresh_code()));
+        assert_clean(&login("alice", &[&right]), Code::SUCCESS, "collected");
+        let right = line(enrolled.phone.fresh_code());
+        assert_clean(&login("alice", &[&wrong, &right]), Code::SUCCESS, "collected and asked");
+        assert_clean(&login("alice", &[&wrong, &wrong]), Code::AUTH_ERR, "refused twice");
+        assert_clean(&login("alice", &[&alice.password, &right]), Code::AUTH_ERR, "spent");
+        assert_clean(&login("alice", &[&wrong]), Code::CONV_ERR, "refused and gone");
+        host.settings("unenrolled = \"allow\"\n");
+        assert_clean(&login("bob", &[&bob.password]), Code::SUCCESS, "not-required");
+        host.daemon.kill();
+        host.bus.kill();
+        assert_clean(&login("alice", &[&right]), Code::AUTHINFO_UNAVAIL, "no bus");
     });
 }
 
@@ -114,8 +150,10 @@ fn calls_inside(trace: &Path) -> Vec<String> {
 fn no_thread_process_or_signal_handler_is_ever_made() {
     in_sandbox(|host| {
         prepare();
+        host.settable_clock();
         let alice = host.user("alice");
-        let code = host.enroll(&alice).phone.fresh_code();
+        let phone = host.enroll(&alice).phone;
+        let code = phone.fresh_code();
         let trace = Path::new("/tmp/trace");
         let login = |service: &str, answers: &[&str]| {
             let traced = ["-f", "-s", "200", "-o", trace.to_str().unwrap()];
@@ -127,12 +165,16 @@ fn no_thread_process_or_signal_handler_is_ever_made() {
         assert_eq!(accepted.code(), Code::SUCCESS);
         let (refused, of_refuse) = login("code", &["123456"]);
         assert_eq!(refused.code(), Code::AUTH_ERR);
+        service("forward", "timeout=10 forward_pass");
+        let line = format!("{}{}", alice.password, phone.fresh_code());
+        let (split, of_split) = login("forward", &[&line]);
+        assert_eq!(split.code(), Code::SUCCESS);
         host.bus.freeze();
         let (silent, of_silence) = login("one-second", &[]);
         assert_eq!(silent.code(), Code::AUTHINFO_UNAVAIL);
 
         let name = |call: &str| call.split('(').next().unwrap_or_default().to_owned();
-        for calls in [&of_accept, &of_refuse, &of_silence] {
+        for calls in [&of_accept, &of_refuse, &of_split, &of_silence] {
             let connects = calls.iter().filter(|call| name(call) == "connect");
             assert!(connects.count() >= 1, "{calls:#?}");
             let foreign = calls
@@ -380,11 +422,18 @@ fn a_password_typed_at_the_prompt_reaches_neither_bus_nor_log() {
         // The bus hears what it may, and would have heard the rest.
         assert!(heard("alice") && !heard("271828"));
         login("271828");
-        assert!(heard("271828"));
+        assert!(heard("271828") && !heard("314159"));
+        // Nor does a password in front of a code.
+        service("curious", &format!("debug forward_pass {}", bus.option()));
+        for password in PASSWORDS {
+            login(&format!("{password}314159"));
+            assert!(!heard(password), "{password}");
+        }
+        assert!(heard("314159"));
         let log = host.syslog.expect("ended: Refused");
         assert!(log.contains("pam_twinlock(curious:auth)"), "{log}");
         let log = host.syslog.lines().join("\n");
-        for word in PASSWORDS.iter().chain(&["271828"]) {
+        for word in PASSWORDS.iter().chain(&["271828", "314159"]) {
             assert!(!log.contains(word), "{word}: {log}");
         }
     });

@@ -1,6 +1,7 @@
 //! Every ending of a login is one PAM code, which comes within the deadline (I8, I14).
 
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
     fs,
     ops::Range,
@@ -22,6 +23,7 @@ use twinlock_tests::{
     in_sandbox, pam,
     pam_client::Code,
     pam_host::{self, PamHost, Report},
+    readme, stage,
     wire_bus::WireBus,
 };
 
@@ -306,7 +308,7 @@ fn a_bus_that_is_too_full_to_connect_to_is_unavailable_at_the_deadline() {
 }
 
 #[test]
-fn the_deadline_is_for_the_whole_login_and_the_persons_time_does_not_count() {
+fn the_deadline_is_for_each_exchange_and_the_persons_time_does_not_count() {
     in_sandbox(|host| {
         prepare();
         let alice = host.user("alice");
@@ -318,11 +320,20 @@ fn the_deadline_is_for_the_whole_login_and_the_persons_time_does_not_count() {
         let accepted = slow.answering(&[&enrolled.phone.fresh_code()]);
         assert_eq!(accepted.code(), Code::SUCCESS, "{accepted:?}");
 
-        let ask = Step::Ask { text: "Code: ".into(), echo: false };
-        let steps = vec![ask, Step::Accept { text: String::new() }];
-        let bus = WireBus::saying_after(Duration::from_millis(600), "/run/slow", steps);
-        service("slow", &format!("timeout=1 {}", bus.option()));
-        let report = login("slow", "alice", &["123456"]);
+        let taking = |path: &str, milliseconds: [u64; 2]| {
+            let ask = Step::Ask { text: "Code: ".into(), echo: false };
+            let steps = [ask, Step::Accept { text: String::new() }];
+            let pauses = milliseconds.map(Duration::from_millis);
+            let bus = WireBus::saying_after(path, pauses.into_iter().zip(steps).collect());
+            service("slow", &format!("timeout=1 {}", bus.option()));
+            login("slow", "alice", &["123456"])
+        };
+        // More than a second, but not in one exchange.
+        let accepted = taking("/run/slow", [600, 600]);
+        assert_eq!(accepted.code(), Code::SUCCESS, "{accepted:?}");
+        assert!(accepted.took() > Duration::from_secs(1), "{accepted:?}");
+        assert_unavailable_unasked(&taking("/run/slow-to-ask", [1500, 0]), &AT_THE_DEADLINE);
+        let report = taking("/run/slow-to-judge", [0, 1500]);
         assert_eq!(report.questions().len(), 1);
         assert_unavailable(&report, &AT_THE_DEADLINE);
     });
@@ -336,7 +347,12 @@ fn a_line_with_a_mistake_in_it_is_a_service_error_and_nobody_is_asked() {
         let _alice = host.user("alice");
         let lines = [
             ("nullok", "\"nullok\""),
-            ("try_first_pass", "\"try_first_pass\""),
+            ("try_first", "\"try_first\""),
+            ("try_first_pass use_first_pass", "try_first_pass and use_first_pass exclude"),
+            ("forward_pass forward_pass", "forward_pass given twice"),
+            ("forward_pass=yes", "forward_pass must be"),
+            ("digits=6", "digits needs"),
+            ("digits=9 forward_pass", "digits must be"),
             ("debug debug", "debug"),
             ("timeout=1 timeout=1", "timeout"),
             ("not_required=success not_required=ignore", "not_required"),
@@ -360,6 +376,41 @@ fn a_line_with_a_mistake_in_it_is_a_service_error_and_nobody_is_asked() {
         }
         assert_eq!(host.daemon.pid(), None);
     });
+}
+
+#[test]
+fn every_option_of_the_readme_is_taken() {
+    in_sandbox(|host| {
+        prepare();
+        let alice = host.user("alice");
+        let phone = host.enroll(&alice).phone;
+        for option in documented() {
+            // The one that a line cannot have alone, and the one that is cut short.
+            let option = option.replace("digits=", "forward_pass digits=").replace('…', BUS);
+            service("documented", &option);
+            let report = login("documented", "alice", &[&phone.wrong_code(0)]);
+            host.cli(&host.root(), &["unlock", "alice"]).expect_success("unlock");
+            assert_eq!(report.code(), Code::AUTH_ERR, "{option}: {report:?}");
+        }
+    });
+}
+
+#[test]
+fn every_option_that_is_taken_is_in_the_readme() {
+    let source = stage::checkout().join("pam_module/src/options.rs");
+    let source = fs::read_to_string(source).unwrap();
+    // `"name" => once(…)`
+    let arms = source.lines().filter(|line| line.contains(" => once("));
+    let taken: BTreeSet<_> = arms.filter_map(|arm| arm.split('"').nth(1)).collect();
+    let documented = documented();
+    let names = documented.iter().filter_map(|option| option.split('=').next());
+    assert_eq!(names.collect::<BTreeSet<_>>(), taken);
+}
+
+/// The options in the README's table, with a value where they have one.
+fn documented() -> Vec<String> {
+    let rows = readme::table("| option | meaning |");
+    rows.iter().map(|[option, _]| option.trim_matches('`').to_owned()).collect()
 }
 
 #[test]

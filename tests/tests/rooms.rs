@@ -71,15 +71,16 @@ const ROOMS: [Room; 6] = [
     },
     Room {
         what: "the environment",
-        words: &["std::env", "env::", "getenv", "setenv"],
+        // pam_getenv reads a list of libpam's own.
+        words: &["std::env", "env::", " getenv", ":getenv", " setenv", ":setenv"],
         belongs_to: &[],
         applies_to: &["pam_module/"],
     },
     Room {
-        what: "unsafe code of the module",
+        what: "unsafe code",
         words: &["unsafe ", "unsafe{", "unsafe(", "allow(unsafe_code", "expect(unsafe_code"],
-        belongs_to: &["pam_module/src/handle.rs"],
-        applies_to: &["pam_module/"],
+        belongs_to: &["pam_module/src/handle.rs", "cli/src/check/host_clock.rs"],
+        applies_to: &["pam_module/", "cli/", "daemon/"],
     },
 ];
 
@@ -138,9 +139,9 @@ fn what_stands_outside_its_room_is_found() {
         ("the wall clock", "cli/src/status.rs", "let now = Timestamp::now();"),
         ("the environment", "pam_module/src/options.rs", "use std::env;"),
         ("the environment", "pam_module/src/daemon.rs", "let x = std::env::var(\"X\");"),
-        ("unsafe code of the module", "pam_module/src/daemon.rs", "    unsafe { x() }"),
-        ("unsafe code of the module", "pam_module/src/lib.rs", "unsafe fn x() {}"),
-        ("unsafe code of the module", "pam_module/src/guard.rs", "#[allow(unsafe_code)]"),
+        ("unsafe code", "pam_module/src/daemon.rs", "    unsafe { x() }"),
+        ("unsafe code", "pam_module/src/lib.rs", "unsafe fn x() {}"),
+        ("unsafe code", "pam_module/src/guard.rs", "#[allow(unsafe_code)]"),
     ] {
         let room = ROOMS.iter().find(|room| room.what == what).unwrap();
         assert_eq!(misplaced(room, &source(path, text)).len(), 1, "{path}: {text}");

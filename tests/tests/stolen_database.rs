@@ -107,6 +107,7 @@ fn a_stolen_database_shows_neither_secrets_nor_recovery_codes() {
 #[test]
 fn a_removed_secret_leaves_nothing_behind() {
     in_sandbox(|host| {
+        host.settings("unenrolled = \"allow\"");
         host.settable_clock();
         let alice = host.user("alice");
         let enrolled = host.enroll(&alice);
@@ -185,7 +186,8 @@ fn a_secret_copied_to_another_account_does_not_open_there() {
         // bob can write to the database and would like to be alice with his own phone.
         sqlite(
             "UPDATE authenticators SET sealed_secret =
-                (SELECT sealed_secret FROM authenticators JOIN accounts USING (uid) WHERE name = 'bob')
+                (SELECT sealed_secret FROM authenticators JOIN accounts USING (uid)
+                 WHERE accounts.name = 'bob')
              WHERE uid = (SELECT uid FROM accounts WHERE name = 'alice')",
         );
         for code in [bob.phone.fresh_code(), alice.phone.fresh_code()] {

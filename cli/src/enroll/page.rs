@@ -4,15 +4,15 @@ use twinlock_interface::Material;
 use zeroize::Zeroizing;
 
 use super::picture;
-use crate::{arguments::Enroll, failure::Failure, moment::Moment, output, printable};
+use crate::{arguments::enroll::Drawn, failure::Failure, moment::Moment, output, printable};
 
 /// Symbols of base32 between two spaces.
 const GROUP: usize = 4;
 
 /// Shows the key in every form. The QR code comes last, so that it stands whole above the prompt.
-pub(super) fn show_key(user: &str, key: &Material, options: &Enroll) -> Result<(), Failure> {
+pub(super) fn show_key(user: &str, key: &Material, drawn: &Drawn) -> Result<(), Failure> {
     output::text(&key_page(user, key, &Moment::now()))?;
-    match picture::draw(&key.key_uri, options) {
+    match picture::draw(&key.key_uri, drawn) {
         None => Ok(()),
         Some(Ok(picture)) => {
             output::text("\nScan this with an authenticator app:\n")?;
@@ -20,6 +20,19 @@ pub(super) fn show_key(user: &str, key: &Material, options: &Enroll) -> Result<(
         }
         Some(Err(unfit)) => output::text(&format!("\n{unfit}\n")),
     }
+}
+
+/// Shows what becomes of a key that was brought, and nothing of the key.
+pub(super) fn show_brought_key(user: &str, expires_at: u64) -> Result<(), Failure> {
+    output::text(&brought_page(user, expires_at, &Moment::now()))
+}
+
+fn brought_page(user: &str, expires_at: u64, moment: &Moment) -> String {
+    format!(
+        "Enrolling {} with the key you brought.\n\nIt waits for its first code until {}.\n",
+        printable::line(user),
+        moment.describe(expires_at)
+    )
 }
 
 /// Built with `push_str` alone: `format!` would leave copies of the secret behind.
@@ -44,37 +57,6 @@ fn push_grouped(page: &mut String, secret: &str) {
         }
         page.push(symbol);
     }
-}
-
-/// Shows the recovery codes, this once.
-pub(super) fn show_recovery_codes(user: &str, codes: &[String]) -> Result<(), Failure> {
-    output::text(&recovery_page(user, codes))
-}
-
-/// Two columns, numbered downwards, so that they can be ticked off.
-fn recovery_page(user: &str, codes: &[String]) -> Zeroizing<String> {
-    let mut page = output::page();
-    page.push('\n');
-    page.push_str(&printable::line(user));
-    page.push_str(
-        " is enrolled.\n\n\
-         Recovery codes, each good for one login when the phone is not at hand.\n\
-         Note them now and keep them away from this host: they are never shown again.\n\n",
-    );
-    let (left, right) = codes.split_at(codes.len().div_ceil(2));
-    for (row, code) in left.iter().enumerate() {
-        push_numbered(&mut page, row + 1, code);
-        if let Some(code) = right.get(row) {
-            push_numbered(&mut page, left.len() + row + 1, code);
-        }
-        page.push('\n');
-    }
-    page
-}
-
-fn push_numbered(page: &mut String, number: usize, code: &str) {
-    page.push_str(&format!("  {number:>2}. "));
-    page.push_str(&printable::line(code));
 }
 
 #[cfg(test)]
@@ -110,19 +92,8 @@ mod tests {
     #[test]
     fn a_name_cannot_drive_the_terminal() {
         let name = "al\u{1b}[2Jice";
-        let pages = [key_page(name, &material(), &Moment::now()), recovery_page(name, &[])];
-        assert!(pages.iter().all(|page| !page.contains('\u{1b}')));
-    }
-
-    #[test]
-    fn recovery_codes_stand_in_two_numbered_columns() {
-        let codes: Vec<_> = (b'A'..=b'J').map(|c| char::from(c).to_string()).collect();
-        let page = recovery_page("alice", &codes);
-        let rows: Vec<_> = page.lines().filter(|line| line.contains(". ")).collect();
-        assert_eq!(rows.len(), 5, "{}", *page);
-        assert_eq!(rows[0], "   1. A   6. F");
-        assert_eq!(rows[4], "   5. E  10. J");
-        assert!(page.contains("never shown again"));
-        assert!(recovery_page("alice", &codes[..3]).contains("   2. B\n"));
+        let moment = Moment::now();
+        assert!(!key_page(name, &material(), &moment).contains('\u{1b}'));
+        assert!(!brought_page(name, 0, &moment).contains('\u{1b}'));
     }
 }

@@ -5,14 +5,14 @@ use std::io::{self, IsTerminal};
 use zeroize::Zeroizing;
 
 use crate::{
-    arguments::{Enroll, QrChoice},
+    arguments::enroll::{Drawn, QrChoice},
     environment,
     qr::{self, Glyphs, Ink, Screen, Unfit},
 };
 
 /// The QR code for `key_uri` as wanted; `None` when none is wanted.
-pub(super) fn draw(key_uri: &str, options: &Enroll) -> Option<Result<Zeroizing<String>, Unfit>> {
-    let choice = if options.no_qr { QrChoice::None } else { options.qr };
+pub(super) fn draw(key_uri: &str, drawn: &Drawn) -> Option<Result<Zeroizing<String>, Unfit>> {
+    let choice = if drawn.no_qr { QrChoice::None } else { drawn.qr };
     let is_terminal = io::stdout().is_terminal();
     let colour = is_terminal && environment::colour_is_welcome();
     let (ink, glyphs) = style(choice, colour, environment::locale_is_utf8())?;

@@ -23,7 +23,21 @@ pub enum Error {
     NotEnrolled(String),
     /// The account has an authenticator already; it is never replaced silently.
     AlreadyEnrolled(String),
-    /// `Confirm` or `Cancel` without a pending enrolment, or after it expired.
+    /// The account has an authenticator: its owner needs a fresh code to add another.
+    ProofRequired(String),
+    /// An enrolment with another name or key is under way; it must be confirmed or cancelled first.
+    EnrollmentUnderWay(String),
+    /// The account has no authenticator of that name.
+    NoSuchAuthenticator(String),
+    /// The account has an authenticator of that name already.
+    NameTaken(String),
+    /// The account has an authenticator with that key already.
+    KeyTaken(String),
+    /// The account has as many authenticators as it may have.
+    TooManyAuthenticators(String),
+    /// This host asks the account for a code, so its last authenticator stays.
+    Required(String),
+    /// `Confirm` or `Cancel` without a pending enrolment; `Confirm` also after it expired.
     NoPendingEnrollment(String),
     /// The code is wrong, spent or malformed.
     WrongCode(String),
@@ -33,7 +47,7 @@ pub enum Error {
     NoSuchSession(String),
     /// Too many calls from this uid at once or in this minute.
     LimitsExceeded(String),
-    /// An argument is too long or malformed.
+    /// An argument is too long, malformed, or contradicts another.
     InvalidArgument(String),
     /// The daemon cannot decide now: database, key or user database out of reach. Details are in
     /// the system log, never here.

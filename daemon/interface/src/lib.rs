@@ -8,7 +8,7 @@
 //! | [`step`] | what the daemon tells the module to do next |
 //! | [`context`] | what the module tells the daemon about the login |
 //! | [`answer_shape`] | which answers may travel at all |
-//! | [`account`] | what enrolment and status return |
+//! | [`account`] | what enrolment asks for, and what enrolment, status and check return |
 //! | [`error`] | every error the daemon answers with, and when |
 //! | [`proxy`] | the client side of the three interfaces |
 //!
@@ -26,7 +26,9 @@ pub mod names;
 pub mod proxy;
 pub mod step;
 
-pub use account::{Material, State, Status};
+pub use account::{
+    AuthenticatorStatus, Check, ImportedAuthenticator, Material, Request, State, Status,
+};
 pub use context::LoginContext;
 pub use error::Error;
 pub use step::Step;

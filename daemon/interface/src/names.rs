@@ -6,7 +6,7 @@ pub const BUS_NAME: &str = "org.twinlock.Twinlock1";
 pub const OBJECT_PATH: &str = "/org/twinlock/Twinlock1";
 /// Interface of a login in progress.
 pub const LOGIN: &str = "org.twinlock.Twinlock1.Login";
-/// Interface through which people look after their own authenticator.
+/// Interface through which people look after their own authenticators.
 pub const ENROLLMENT: &str = "org.twinlock.Twinlock1.Enrollment";
 /// Interface through which administrators look after accounts.
 pub const MANAGER: &str = "org.twinlock.Twinlock1.Manager";
@@ -33,6 +33,10 @@ pub const MAX_MESSAGE_BYTES: usize = 4096;
 pub const MAX_NAME_BYTES: usize = 256;
 /// Longest value of one context entry, in bytes; longer ones are cut by the module.
 pub const MAX_CONTEXT_BYTES: usize = 256;
+/// Longest name of an authenticator, in bytes.
+pub const MAX_AUTHENTICATOR_NAME_BYTES: usize = 64;
+/// Most authenticators of one account.
+pub const MAX_AUTHENTICATORS: usize = 8;
 /// Longest answer, in bytes, spaces and dashes included.
 pub const MAX_ANSWER_BYTES: usize = 64;
 

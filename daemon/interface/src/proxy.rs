@@ -5,7 +5,9 @@
 
 use zbus::proxy;
 
-use crate::{Error, LoginContext, Material, Status, step::WireStep};
+use crate::{
+    Check, Error, ImportedAuthenticator, LoginContext, Material, Request, Status, step::WireStep,
+};
 
 /// A login in progress. Called by the module.
 #[proxy(
@@ -22,24 +24,35 @@ pub trait Login {
     fn answer(&self, session: &str, answer: &str) -> Result<WireStep, Error>;
 }
 
-/// An account's own authenticator. Called by the person, or by root for them.
+/// An account's own authenticators. Called by the person, or by root for them.
 #[proxy(
     interface = "org.twinlock.Twinlock1.Enrollment",
     default_service = "org.twinlock.Twinlock1",
     default_path = "/org/twinlock/Twinlock1"
 )]
 pub trait Enrollment {
-    /// Starts or resumes the pending enrolment.
-    fn begin(&self, user: &str) -> Result<Material, Error>;
+    /// Starts the pending enrolment, or resumes it.
+    fn begin(&self, user: &str, request: &Request) -> Result<Material, Error>;
 
-    /// Confirms it with a code; returns the recovery codes, shown this once.
+    /// Confirms it with a code; returns the recovery codes, shown this once, or none when the
+    /// account keeps those it has.
     fn confirm(&self, user: &str, code: &str) -> Result<Vec<String>, Error>;
 
     /// Drops it.
     fn cancel(&self, user: &str) -> Result<(), Error>;
 
-    /// Removes authenticator and recovery codes, against a fresh code or a recovery code.
-    fn remove(&self, user: &str, code: &str) -> Result<(), Error>;
+    /// Gives an authenticator another name, against a fresh code.
+    fn rename(&self, user: &str, authenticator: &str, name: &str, code: &str) -> Result<(), Error>;
+
+    /// Removes one authenticator, or all of them for an empty name, against a fresh code or a
+    /// recovery code. The recovery codes go with the last.
+    fn remove(&self, user: &str, authenticator: &str, code: &str) -> Result<(), Error>;
+
+    /// Makes new recovery codes against a fresh code; the old ones are dead.
+    fn renew_codes(&self, user: &str, code: &str) -> Result<Vec<String>, Error>;
+
+    /// Spends a code and tells which authenticator made it, and how far off its clock is.
+    fn check(&self, user: &str, code: &str) -> Result<Check, Error>;
 
     /// Tells how the account stands.
     fn status(&self, user: &str) -> Result<Status, Error>;
@@ -55,6 +68,19 @@ pub trait Manager {
     /// Forgets an account's failures and opens every lane.
     fn unlock(&self, user: &str) -> Result<(), Error>;
 
-    /// Removes authenticators, recovery codes, pending enrolment and failures without a code.
+    /// Forgets everything about the account, without a code.
     fn reset(&self, user: &str) -> Result<(), Error>;
+
+    /// Makes a ticket, which opens enrolment during a login once; returns it with its end.
+    fn issue_ticket(&self, user: &str) -> Result<(String, u64), Error>;
+
+    /// Takes over what another program kept for an account without an authenticator, all or nothing;
+    /// or only says whether it would.
+    fn import(
+        &self,
+        user: &str,
+        authenticators: &[ImportedAuthenticator],
+        recovery_codes: &[&str],
+        dry_run: bool,
+    ) -> Result<(), Error>;
 }

@@ -15,10 +15,15 @@ pub(super) enum Operation {
     EnrollmentBegin,
     EnrollmentConfirm,
     EnrollmentCancel,
+    EnrollmentRename,
     EnrollmentRemove,
+    EnrollmentRenewCodes,
+    EnrollmentCheck,
     EnrollmentStatus,
     ManagerUnlock,
     ManagerReset,
+    ManagerIssueTicket,
+    ManagerImport,
 }
 
 /// What a caller must be.
@@ -38,10 +43,16 @@ impl Operation {
             | Self::EnrollmentBegin
             | Self::EnrollmentConfirm
             | Self::EnrollmentCancel
+            | Self::EnrollmentRename
             | Self::EnrollmentRemove
+            | Self::EnrollmentRenewCodes
+            | Self::EnrollmentCheck
             | Self::EnrollmentStatus => Requirement::AccountOwnerOrRoot,
             Self::LoginAnswer => Requirement::SessionOwner,
-            Self::ManagerUnlock | Self::ManagerReset => Requirement::Root,
+            Self::ManagerUnlock
+            | Self::ManagerReset
+            | Self::ManagerIssueTicket
+            | Self::ManagerImport => Requirement::Root,
         }
     }
 
@@ -70,10 +81,15 @@ impl Operation {
             Self::EnrollmentBegin => Action::EnrollmentBegin,
             Self::EnrollmentConfirm => Action::EnrollmentConfirm,
             Self::EnrollmentCancel => Action::EnrollmentCancel,
+            Self::EnrollmentRename => Action::EnrollmentRename,
             Self::EnrollmentRemove => Action::EnrollmentRemove,
+            Self::EnrollmentRenewCodes => Action::EnrollmentRenewCodes,
+            Self::EnrollmentCheck => Action::EnrollmentCheck,
             Self::EnrollmentStatus => Action::EnrollmentStatus,
             Self::ManagerUnlock => Action::Unlock,
             Self::ManagerReset => Action::Reset,
+            Self::ManagerIssueTicket => Action::IssueTicket,
+            Self::ManagerImport => Action::Import,
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{
     audit::{Event, Outcome},
     clock,
     daemon::Daemon,
-    failure::Failure,
+    failure::{Failure, Invalid},
     identity::Identity,
 };
 
@@ -62,7 +62,7 @@ impl Door {
         let result = async {
             let length = usize::try_from(header.primary().body_len()).unwrap_or(usize::MAX);
             if length > MAX_MESSAGE_BYTES {
-                return Err(Failure::InvalidArgument("The message is too long."));
+                return Err(Invalid::MessageTooLong.into());
             }
             let _under_way =
                 self.traffic.begin(caller, clock::monotonic()).ok_or(Failure::LimitsExceeded)?;
@@ -106,7 +106,7 @@ impl Door {
     ) -> Result<Option<Identity>, Failure> {
         let Some(name) = user else { return Ok(None) };
         if name.len() > MAX_NAME_BYTES {
-            return Err(Failure::InvalidArgument("The user name is too long."));
+            return Err(Invalid::UserNameTooLong.into());
         }
         // Nothing is looked up for those whom no answer would let in.
         if !operation.could_permit(caller) {

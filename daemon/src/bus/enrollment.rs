@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use twinlock_interface::{Error, Material, Status};
+use twinlock_interface::{Check, Error, Material, Request, Status};
 use zbus::message::Header;
 use zeroize::Zeroizing;
 
@@ -10,7 +10,7 @@ use super::{
     authorization::Operation,
     door::{Admitted, Door},
 };
-use crate::enroll;
+use crate::{authenticators, check, enroll, renew_codes, status};
 
 pub(super) struct Enrollment(pub(super) Arc<Door>);
 
@@ -20,11 +20,13 @@ impl Enrollment {
     async fn begin(
         &self,
         user: String,
+        request: Request,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Material, Error> {
+        let request = Zeroizing::new(request);
         let begin = async |daemon: &_, call: Admitted| {
             let (caller, account) = call.existing()?;
-            enroll::begin(daemon, caller, account).await
+            enroll::begin(daemon, caller, account, request).await
         };
         self.0.through(&header, Operation::EnrollmentBegin, Some(&user), begin).await
     }
@@ -54,18 +56,67 @@ impl Enrollment {
         self.0.through(&header, Operation::EnrollmentCancel, Some(&user), cancel).await
     }
 
+    async fn rename(
+        &self,
+        user: String,
+        authenticator: String,
+        name: String,
+        code: String,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(), Error> {
+        let code = Zeroizing::new(code);
+        let rename = async |daemon: &_, call: Admitted| {
+            let (caller, account) = call.existing()?;
+            authenticators::rename(daemon, caller, account, (&authenticator, &name), &code).await
+        };
+        self.0.through(&header, Operation::EnrollmentRename, Some(&user), rename).await
+    }
+
     async fn remove(
         &self,
         user: String,
+        authenticator: String,
         code: String,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(), Error> {
         let code = Zeroizing::new(code);
         let remove = async |daemon: &_, call: Admitted| {
             let (caller, account) = call.existing()?;
-            enroll::remove(daemon, caller, account, &code).await
+            authenticators::remove(daemon, caller, account, &authenticator, &code).await
         };
         self.0.through(&header, Operation::EnrollmentRemove, Some(&user), remove).await
+    }
+
+    #[zbus(out_args("recovery_codes"))]
+    async fn renew_codes(
+        &self,
+        user: String,
+        code: String,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Vec<String>, Error> {
+        let code = Zeroizing::new(code);
+        let renew = async |daemon: &_, call: Admitted| {
+            let (caller, account) = call.existing()?;
+            renew_codes::renew_codes(daemon, caller, account, &code).await
+        };
+        let codes =
+            self.0.through(&header, Operation::EnrollmentRenewCodes, Some(&user), renew).await?;
+        Ok(codes.iter().map(|code| code.to_string()).collect())
+    }
+
+    #[zbus(out_args("check"))]
+    async fn check(
+        &self,
+        user: String,
+        code: String,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Check, Error> {
+        let code = Zeroizing::new(code);
+        let check = async |daemon: &_, call: Admitted| {
+            let (caller, account) = call.existing()?;
+            check::check(daemon, caller, account, &code).await
+        };
+        self.0.through(&header, Operation::EnrollmentCheck, Some(&user), check).await
     }
 
     #[zbus(out_args("status"))]
@@ -76,7 +127,7 @@ impl Enrollment {
     ) -> Result<Status, Error> {
         let status = async |daemon: &_, call: Admitted| {
             let (caller, account) = call.existing()?;
-            enroll::status(daemon, caller, account).await
+            status::status(daemon, caller, account).await
         };
         self.0.through(&header, Operation::EnrollmentStatus, Some(&user), status).await
     }

@@ -10,7 +10,7 @@ use super::{
     authorization::Operation,
     door::{Admitted, Door},
 };
-use crate::{failure::Failure, login};
+use crate::{failure::Invalid, login};
 
 pub(super) struct Login(pub(super) Arc<Door>);
 
@@ -25,7 +25,7 @@ impl Login {
     ) -> Result<(String, WireStep), Error> {
         let begin = async |daemon: &_, call: Admitted| {
             if !fits(&context) {
-                return Err(Failure::InvalidArgument("A context entry is too long."));
+                return Err(Invalid::ContextTooLong.into());
             }
             login::begin(daemon, call.caller, &user, call.account, context).await
         };
@@ -48,9 +48,10 @@ impl Login {
     }
 }
 
-fn fits(LoginContext { service, rhost, tty, ruser }: &LoginContext) -> bool {
+fn fits(context: &LoginContext) -> bool {
+    let LoginContext { service, rhost, tty, ruser, first_factor, expects } = context;
     let fits = |text: &Option<String>| {
         text.as_ref().is_none_or(|text| text.len() <= names::MAX_CONTEXT_BYTES)
     };
-    [service, rhost, tty, ruser].into_iter().all(fits)
+    [service, rhost, tty, ruser, first_factor, expects].into_iter().all(fits)
 }

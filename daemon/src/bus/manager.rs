@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use twinlock_interface::Error;
+use twinlock_interface::{Error, ImportedAuthenticator};
 use zbus::message::Header;
+use zeroize::Zeroizing;
 
 use super::{
     authorization::Operation,
     door::{Admitted, Door},
 };
-use crate::administer;
+use crate::{administer, import};
 
 pub(super) struct Manager(pub(super) Arc<Door>);
 
@@ -27,5 +28,38 @@ impl Manager {
         let reset =
             async |daemon: &_, call: Admitted| administer::reset(daemon, &user, call.account).await;
         self.0.through(&header, Operation::ManagerReset, Some(&user), reset).await
+    }
+
+    #[zbus(out_args("ticket", "expires_at"))]
+    async fn issue_ticket(
+        &self,
+        user: String,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(String, u64), Error> {
+        let issue = async |daemon: &_, call: Admitted| {
+            let (caller, account) = call.existing()?;
+            administer::issue_ticket(daemon, caller, account).await
+        };
+        let (ticket, expires_at) =
+            self.0.through(&header, Operation::ManagerIssueTicket, Some(&user), issue).await?;
+        Ok((ticket.to_string(), expires_at.unix()))
+    }
+
+    async fn import(
+        &self,
+        user: String,
+        authenticators: Vec<ImportedAuthenticator>,
+        recovery_codes: Vec<String>,
+        dry_run: bool,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(), Error> {
+        let (authenticators, recovery_codes) =
+            (Zeroizing::new(authenticators), Zeroizing::new(recovery_codes));
+        let import = async |daemon: &_, call: Admitted| {
+            let (caller, account) = call.existing()?;
+            import::import(daemon, caller, account, (&authenticators, &recovery_codes), dry_run)
+                .await
+        };
+        self.0.through(&header, Operation::ManagerImport, Some(&user), import).await
     }
 }

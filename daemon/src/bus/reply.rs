@@ -16,6 +16,19 @@ pub(super) fn error(daemon: &Daemon, failure: Failure) -> Error {
         Failure::NoSuchAccount => Error::NoSuchAccount(Message::NoSuchAccount.text()),
         Failure::NotEnrolled => Error::NotEnrolled(Message::NotEnrolled.text()),
         Failure::AlreadyEnrolled => Error::AlreadyEnrolled(Message::AlreadyEnrolled.text()),
+        Failure::ProofRequired => Error::ProofRequired(Message::ProofRequired.text()),
+        Failure::EnrollmentUnderWay => {
+            Error::EnrollmentUnderWay(Message::EnrollmentUnderWay.text())
+        }
+        Failure::NoSuchAuthenticator => {
+            Error::NoSuchAuthenticator(Message::NoSuchAuthenticator.text())
+        }
+        Failure::NameTaken => Error::NameTaken(Message::NameTaken.text()),
+        Failure::KeyTaken => Error::KeyTaken(Message::KeyTaken.text()),
+        Failure::TooManyAuthenticators => {
+            Error::TooManyAuthenticators(Message::TooManyAuthenticators.text())
+        }
+        Failure::Required => Error::Required(Message::Required.text()),
         Failure::NoPendingEnrollment => {
             Error::NoPendingEnrollment(Message::NoPendingEnrollment.text())
         }
@@ -27,7 +40,7 @@ pub(super) fn error(daemon: &Daemon, failure: Failure) -> Error {
         Failure::NoSuchSession => Error::NoSuchSession(Message::NoSuchSession.text()),
         Failure::AccountMismatch => Error::AccountMismatch(Message::AccountMismatch.text()),
         Failure::LimitsExceeded => Error::LimitsExceeded(Message::LimitsExceeded.text()),
-        Failure::InvalidArgument(what) => Error::InvalidArgument(what.into()),
+        Failure::InvalidArgument(what) => Error::InvalidArgument(Message::Invalid(&what).text()),
         Failure::Store(cause) => unavailable(daemon, &cause.to_string()),
         Failure::Identity(cause) => unavailable(daemon, &cause.to_string()),
         Failure::Internal(cause) => unavailable(daemon, cause),

@@ -5,8 +5,7 @@ use twinlock_verifier::{judge::Change, throttle::Throttle, time::Timestamp};
 
 use super::{
     StoreError,
-    authenticators::{SealedAuthenticator, SealedPending},
-    recovery_codes::RecoverySet,
+    authenticators::{SealedConfirmed, SealedPending},
 };
 use crate::identity::Identity;
 
@@ -37,12 +36,12 @@ impl Lookup {
     }
 }
 
-/// Everything about one account that a decision needs.
+/// What every decision about an account needs. Recovery codes, ticket and remembered sources are
+/// loaded by whoever needs them.
 #[derive(Default)]
 pub(crate) struct AccountRecord {
-    pub(crate) confirmed: Vec<SealedAuthenticator>,
+    pub(crate) confirmed: Vec<SealedConfirmed>,
     pub(crate) pending: Option<SealedPending>,
-    pub(crate) recovery: RecoverySet,
     pub(crate) throttle: Throttle,
 }
 
@@ -80,11 +79,16 @@ impl<'c> Records<'c> {
                 Ok(Lookup::Found(AccountRecord {
                     confirmed,
                     pending,
-                    recovery: self.recovery_codes(identity.uid)?,
                     throttle: self.throttle(identity.uid)?,
                 }))
             }
         }
+    }
+
+    /// The records of an identity that was found good before the job.
+    pub(crate) fn record_of(&self, identity: &Identity) -> Result<AccountRecord, StoreError> {
+        let changed = StoreError::Corrupt("an identity changed under its job");
+        self.account(identity)?.record().ok_or(changed)
     }
 
     /// The uid recorded under `name`, for accounts the host no longer knows.
@@ -104,22 +108,27 @@ impl<'c> Records<'c> {
         Ok(())
     }
 
-    /// Stores what a judgement says must be stored.
+    /// Stores what a judgement says must be stored. `before` is the throttle as this transaction
+    /// found it.
     pub(crate) fn apply(
         &self,
         identity: &Identity,
+        before: &Throttle,
         change: &Change,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        if let Some((authenticator, step)) = change.spent_step {
-            self.spend_step(identity.uid, authenticator, step, now)?;
+        if let Some((authenticator, factor)) = change.spent {
+            self.spend(identity.uid, authenticator, factor, now)?;
+        }
+        if let Some((authenticator, seen)) = change.out_of_step {
+            self.note_out_of_step(identity.uid, authenticator, seen)?;
         }
         if let Some(code) = change.spent_recovery_code {
             self.spend_recovery_code(identity.uid, code, now)?;
         }
         if let Some(throttle) = &change.throttle {
             self.ensure(identity)?;
-            self.write_throttle(identity.uid, throttle)?;
+            self.write_throttle(identity.uid, before, throttle)?;
         }
         Ok(())
     }
@@ -156,6 +165,7 @@ impl<'c> Records<'c> {
                 "DELETE FROM accounts WHERE uid = ?1
                     AND NOT EXISTS (SELECT 1 FROM authenticators WHERE uid = ?1)
                     AND NOT EXISTS (SELECT 1 FROM recovery_codes WHERE uid = ?1)
+                    AND NOT EXISTS (SELECT 1 FROM enrollment_tickets WHERE uid = ?1)
                     AND NOT EXISTS (SELECT 1 FROM throttle_lanes WHERE uid = ?1)",
             )?
             .execute([uid])?;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// Migration N brings schema N-1 to schema N. Never edit one that was released: add another.
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     // 1: accounts by uid, so that names sharing a uid share all state (I10). AUTOINCREMENT keeps
     // the ids of removed rows from coming back: sealed fields and replay records name them.
     "CREATE TABLE accounts (
@@ -52,6 +52,30 @@ const MIGRATIONS: &[&str] = &[
     CREATE TABLE uncharged_attempts (
         kind TEXT PRIMARY KEY,
         attempts INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;",
+    // 2: several named authenticators of both kinds, recovery codes of another program, tickets,
+    // remembered sources. `period` is 0 where the moving factor is a counter.
+    "ALTER TABLE authenticators ADD COLUMN name TEXT NOT NULL DEFAULT 'phone';
+    ALTER TABLE authenticators ADD COLUMN kind TEXT NOT NULL DEFAULT 'totp';
+    ALTER TABLE authenticators RENAME COLUMN last_step TO last_spent;
+    ALTER TABLE authenticators ADD COLUMN out_of_step INTEGER;
+    ALTER TABLE authenticators ADD COLUMN begun_from TEXT NOT NULL DEFAULT 'command';
+    CREATE UNIQUE INDEX authenticator_names ON authenticators (uid, name);
+
+    ALTER TABLE recovery_codes ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;
+
+    CREATE TABLE enrollment_tickets (
+        uid INTEGER PRIMARY KEY REFERENCES accounts ON DELETE CASCADE,
+        hash TEXT NOT NULL,
+        issued_at INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE remembered_sources (
+        uid INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
+        service TEXT NOT NULL,
+        network TEXT NOT NULL,
+        accepted_at INTEGER NOT NULL,
+        PRIMARY KEY (uid, service, network)
     ) STRICT, WITHOUT ROWID;",
 ];
 

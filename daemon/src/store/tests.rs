@@ -3,14 +3,22 @@
 use std::{os::unix::fs::PermissionsExt, sync::Arc};
 
 use twinlock_verifier::{
-    enrollment::Pending,
+    authenticator::Parameters,
+    moving_factor::MovingFactor,
     shared_secret::SharedSecret,
+    source::Source,
     throttle::{Lane, Throttle},
     time::Timestamp,
-    totp::TotpParameters,
 };
 
-use super::{accounts::Lookup, *};
+use super::{
+    accounts::Lookup,
+    authenticators::{NewAuthenticator, Origin},
+    expiry::Lifetimes,
+    recovery_codes::HashedSet,
+    tickets::{TICKET_LIFETIME, Ticket},
+    *,
+};
 use crate::{
     identity::Identity,
     vault::{Vault, key_source::MasterKey},
@@ -34,16 +42,24 @@ fn vault() -> Arc<Vault> {
     Arc::new(Vault::new(&MasterKey::from_bytes([7; 32])))
 }
 
-fn pending(byte: u8) -> Pending {
-    let secret = SharedSecret::from_bytes(&[byte; 20]).unwrap();
-    Pending::new(secret, TotpParameters::default(), Timestamp::from_unix(1_000_000))
+const STARTED: Timestamp = Timestamp::from_unix(1_000_000);
+
+fn phone(byte: u8) -> NewAuthenticator {
+    NewAuthenticator {
+        name: "phone".into(),
+        parameters: Parameters::default(),
+        secret: SharedSecret::from_bytes(&[byte; 20]).unwrap(),
+        last_spent: None,
+    }
 }
 
 async fn enroll(store: &Store, vault: &Arc<Vault>, identity: Identity, byte: u8) {
     let vault = vault.clone();
     let job = move |records: &Records<'_>| {
         records.ensure(&identity)?;
-        records.insert_pending(identity.uid, &pending(byte), &vault)
+        records
+            .insert_pending(identity.uid, phone(byte), (&Origin::Command, STARTED), &vault)
+            .map(drop)
     };
     store.run(job).await.unwrap();
 }
@@ -65,7 +81,7 @@ fn what_was_committed_is_there_after_a_restart() {
         let record = store.run(move |records| records.account(&alice)).await.unwrap();
         let Lookup::Found(record) = record else { panic!("alice is gone") };
         let reopened = record.pending.unwrap().unseal(&vault()).unwrap();
-        assert_eq!(reopened.secret().as_bytes(), [1; 20]);
+        assert_eq!(reopened.authenticator().secret.as_bytes(), [1; 20]);
     });
 }
 
@@ -179,6 +195,141 @@ fn migrating_twice_changes_nothing() {
     assert_eq!(schema(&connection), once);
 }
 
+/// What the first version of the schema looked like with one authenticator in it, by its own words.
+fn write_first_schema(path: &Path, vault: &Vault) {
+    let place = crate::vault::Place {
+        table: "authenticators",
+        uid: 1000,
+        row: 7,
+        meaning: "totp/SHA1/6/30",
+    };
+    let sealed = vault.seal(place, &[1; 20]).unwrap();
+    let connection = Connection::open(path).unwrap();
+    connection.execute_batch(schema::MIGRATIONS[0]).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    connection.execute("INSERT INTO accounts VALUES (1000, 'alice')", []).unwrap();
+    connection
+        .execute(
+            "INSERT INTO authenticators VALUES (7, 1000, 'SHA1', 6, 30, ?1, 5, 6, 42, 6)",
+            [sealed],
+        )
+        .unwrap();
+    connection
+        .execute("INSERT INTO recovery_codes (uid, hash) VALUES (1000, 'a hash')", [])
+        .unwrap();
+}
+
+#[test]
+fn a_database_of_the_first_schema_keeps_its_secrets_and_what_is_spent() {
+    let (state, vault) = (state(), vault());
+    let path = state.path().join(FILE);
+    write_first_schema(&path, &vault);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    block_on(async {
+        let store = Store::open(state.path()).unwrap();
+        let alice = identity(1000, "alice");
+        let Lookup::Found(record) = store.run(move |r| r.account(&alice)).await.unwrap() else {
+            panic!("alice is gone")
+        };
+        let phone = &record.confirmed[0].authenticator;
+        assert_eq!((phone.name.as_str(), phone.parameters), ("phone", Parameters::default()));
+        let opened = phone.unseal(&vault).unwrap();
+        assert_eq!(opened.secret.as_bytes(), [1; 20]);
+        assert_eq!(opened.record.last_spent, Some(MovingFactor(42)));
+        let codes = store.run(|records| records.recovery_codes(1000)).await.unwrap();
+        assert_eq!((codes.left(), codes.salted(false)), (1, Some("a hash")));
+        assert_eq!(codes.salted(true), None, "they were not imported");
+    });
+}
+
+#[test]
+fn what_has_expired_is_removed_and_leaves_nothing() {
+    let state = state();
+    let lifetimes =
+        Lifetimes { pending: Duration::from_secs(900), remembered: Duration::from_secs(600) };
+    let at = |seconds| Timestamp::from_unix(STARTED.unix() + seconds);
+    block_on(async {
+        let store = Store::open(state.path()).unwrap();
+        enroll(&store, &vault(), identity(1000, "alice"), 1).await;
+        let network = match Source::from_pam(Some("192.0.2.1"), None, "") {
+            Source::Network(network) => network,
+            other => panic!("{other:?}"),
+        };
+        let vault = vault();
+        let others = move |records: &Records<'_>| {
+            records.ensure(&identity(1001, "bob"))?;
+            let ticket = Ticket { hash: "a hash".into(), issued_at: STARTED };
+            records.replace_ticket(1001, &ticket)?;
+            records.ensure(&identity(1002, "carol"))?;
+            records.insert_confirmed(1002, phone(3), STARTED, &vault)?;
+            records.replace_recovery_codes(
+                1002,
+                &HashedSet { hashes: vec!["a hash".into()], imported: false },
+            )?;
+            records.remember(1002, "sshd", network, STARTED)
+        };
+        store.run(others).await.unwrap();
+        let left = async |now| {
+            let left = move |records: &Records<'_>| {
+                records.remove_expired(now, lifetimes)?;
+                Ok((
+                    records.uid_of("alice")?.is_some(),
+                    records.uid_of("bob")?.is_some(),
+                    records.remembered(1002, "sshd", network)?.is_some(),
+                    records.uid_of("carol")?.is_some(),
+                ))
+            };
+            store.run(left).await.unwrap()
+        };
+        assert_eq!(left(at(599)).await, (true, true, true, true));
+        assert_eq!(left(at(600)).await, (true, true, false, true));
+        assert_eq!(left(at(899)).await, (true, true, false, true));
+        assert_eq!(left(at(900)).await, (false, true, false, true));
+        assert_eq!(left(at(TICKET_LIFETIME.as_secs() - 1)).await, (false, true, false, true));
+        assert_eq!(left(at(TICKET_LIFETIME.as_secs())).await, (false, false, false, true));
+    });
+}
+
+#[test]
+fn a_clock_that_was_set_back_keeps_nothing_alive_for_good() {
+    let state = state();
+    let lifetimes =
+        Lifetimes { pending: Duration::from_secs(900), remembered: Duration::from_secs(600) };
+    block_on(async {
+        let store = Store::open(state.path()).unwrap();
+        enroll(&store, &vault(), identity(1000, "alice"), 1).await;
+        let long_before = Timestamp::from_unix(STARTED.unix() - 900);
+        store.run(move |records| records.remove_expired(long_before, lifetimes)).await.unwrap();
+        assert_eq!(store.run(|records| records.uid_of("alice")).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn no_account_is_remembered_from_more_than_32_places() {
+    let state = state();
+    block_on(async {
+        let store = Store::open(state.path()).unwrap();
+        let network = |last: u64| match Source::from_pam(Some(&format!("192.0.2.{last}")), None, "")
+        {
+            Source::Network(network) => network,
+            other => panic!("{other:?}"),
+        };
+        let (first, second) = store
+            .run(move |records| {
+                records.ensure(&identity(1000, "alice"))?;
+                for last in 0..33 {
+                    let now = Timestamp::from_unix(1_000_000 + last);
+                    records.remember(1000, "sshd", network(last), now)?;
+                }
+                let remembered = |last| records.remembered(1000, "sshd", network(last));
+                Ok((remembered(0)?, remembered(1)?))
+            })
+            .await
+            .unwrap();
+        assert_eq!((first, second), (None, Some(Timestamp::from_unix(1_000_001))));
+    });
+}
+
 #[test]
 fn a_state_directory_or_database_others_can_touch_is_refused() {
     for (path, mode) in [("", 0o755), ("", 0o770), (FILE, 0o640), (FILE, 0o602)] {
@@ -220,7 +371,7 @@ fn the_throttle_comes_back_as_it_was_stored() {
         let store = Store::open(state.path()).unwrap();
         let write = move |records: &Records<'_>| {
             records.ensure(&storing)?;
-            records.write_throttle(storing.uid, &stored)
+            records.write_throttle(storing.uid, &Throttle::default(), &stored)
         };
         store.run(write).await.unwrap();
     });

@@ -25,9 +25,14 @@ impl Records<'_> {
         Ok(Throttle::from_rows(lanes))
     }
 
-    /// Makes the rows equal to the value; their number is bounded by the value (I21).
-    pub(crate) fn write_throttle(&self, uid: u32, throttle: &Throttle) -> Result<(), StoreError> {
-        let before = self.throttle(uid)?;
+    /// Turns the rows, which hold `before`, into those of `throttle`; their number is bounded by the
+    /// value (I21).
+    pub(crate) fn write_throttle(
+        &self,
+        uid: u32,
+        before: &Throttle,
+        throttle: &Throttle,
+    ) -> Result<(), StoreError> {
         let kept = |key: LaneKey| throttle.rows().any(|(other, _)| other == key);
         for (key, _) in before.rows().filter(|(key, _)| !kept(*key)) {
             self.connection

@@ -3,9 +3,14 @@
 //! Every spelling of a code becomes the same value here, before anything is compared or stored:
 //! a code spelled differently is not another code (CVE-2025-6014).
 
+use core::fmt::Write;
+
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::{Digits, RecoveryCode, recovery::SYMBOLS};
+use crate::{
+    Digits, RecoveryCode,
+    recovery::{IMPORTED_DIGITS, SYMBOLS},
+};
 
 /// Longest answer, in bytes, fillers included; the same limit holds on the bus.
 pub const MAX_BYTES: usize = 64;
@@ -38,6 +43,17 @@ impl Otp {
     #[must_use]
     pub fn digits(&self) -> Digits {
         self.digits
+    }
+
+    /// The recovery code that it might be instead: one that was carried over from another tool has
+    /// eight digits, like a long one-time code.
+    #[must_use]
+    pub fn as_recovery_code(&self) -> Option<RecoveryCode> {
+        // With the zeros in front that were typed, and none that were not.
+        let width = usize::try_from(self.digits.get()).ok()?;
+        let mut text = Zeroizing::new(String::with_capacity(IMPORTED_DIGITS));
+        write!(text, "{:0width$}", self.value).ok()?;
+        RecoveryCode::imported(&text)
     }
 
     /// Reads 6 to 8 ASCII digits and nothing else.
@@ -109,6 +125,24 @@ mod tests {
         }
         // Sixteen digits are no one-time code.
         assert_eq!(recovery_code("2345018723450187").as_deref(), Some("2345OIB72345OIB7"));
+    }
+
+    #[test]
+    fn eight_digits_may_be_a_recovery_code_of_another_tool() {
+        let as_recovery_code = |text: &str| match Answer::parse(text) {
+            Answer::Otp(otp) => otp.as_recovery_code().map(|code| code.canonical().to_string()),
+            Answer::RecoveryCode(_) | Answer::Malformed => panic!("{text:?} is a one-time code"),
+        };
+        for (typed, code) in [
+            ("00123456", Some("00123456")),
+            ("0012-3456\n", Some("00123456")),
+            ("99999999", Some("99999999")),
+            ("00000000", Some("00000000")),
+            ("123456", None),
+            ("0123456", None),
+        ] {
+            assert_eq!(as_recovery_code(typed).as_deref(), code, "{typed:?}");
+        }
     }
 
     #[test]

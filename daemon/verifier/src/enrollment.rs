@@ -3,20 +3,23 @@
 
 use core::time::Duration;
 
-use crate::{Otp, SharedSecret, TimeStep, Timestamp, TotpParameters, Window, matching_steps};
+use crate::{
+    Authenticator, AuthenticatorId, MovingFactor, Otp, Rules, Timestamp,
+    comparison::{Match, compare},
+};
 
-/// A secret that was shown and not yet confirmed.
+/// An authenticator whose secret was shown and which is not yet confirmed.
 pub struct Pending {
-    secret: SharedSecret,
-    parameters: TotpParameters,
+    authenticator: Authenticator,
     started_at: Timestamp,
 }
 
-/// A secret that a phone was seen to have, with the step that showing it spent.
+/// Shows that a phone was seen to have an authenticator's secret, with the moving factor that
+/// showing it spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Confirmed {
-    secret: SharedSecret,
-    parameters: TotpParameters,
-    last_step: TimeStep,
+    authenticator: AuthenticatorId,
+    spent: MovingFactor,
 }
 
 /// Whether an enrolment that began at `started_at` has ended: `lifetime` after its start, or that
@@ -29,26 +32,14 @@ pub fn is_expired(started_at: Timestamp, now: Timestamp, lifetime: Duration) -> 
 impl Pending {
     /// A fresh or stored pending enrolment.
     #[must_use]
-    pub fn new(secret: SharedSecret, parameters: TotpParameters, started_at: Timestamp) -> Self {
-        Self { secret, parameters, started_at }
+    pub fn new(authenticator: Authenticator, started_at: Timestamp) -> Self {
+        Self { authenticator, started_at }
     }
 
     /// What the phone is to be given.
     #[must_use]
-    pub fn secret(&self) -> &SharedSecret {
-        &self.secret
-    }
-
-    /// How the phone is to make its codes.
-    #[must_use]
-    pub fn parameters(&self) -> &TotpParameters {
-        &self.parameters
-    }
-
-    /// When the secret was first shown.
-    #[must_use]
-    pub fn started_at(&self) -> Timestamp {
-        self.started_at
+    pub fn authenticator(&self) -> &Authenticator {
+        &self.authenticator
     }
 
     /// When it ends, if the clock runs on evenly.
@@ -63,38 +54,32 @@ impl Pending {
         is_expired(self.started_at, now, lifetime)
     }
 
-    /// Confirms the secret with a code it makes now; the code is spent by it. The caller has
-    /// seen to it that the enrolment has not expired.
-    ///
-    /// # Errors
-    /// The unchanged pending enrolment, when the code is not one of this secret's.
-    pub fn confirm(self, otp: &Otp, now: Timestamp, window: Window) -> Result<Confirmed, Self> {
-        let matched = matching_steps(&self.secret, &self.parameters, otp, now, window);
-        match matched.latest() {
-            Some(last_step) => {
-                Ok(Confirmed { secret: self.secret, parameters: self.parameters, last_step })
-            }
-            None => Err(self),
+    /// Confirms the authenticator with a code that its secret makes now and that is not spent; the
+    /// code is spent by it. Nothing is charged: whoever asks has seen the secret. The caller has seen
+    /// to it that the enrolment has not expired.
+    #[must_use]
+    pub fn confirm(&self, otp: &Otp, now: Timestamp, rules: &Rules) -> Option<Confirmed> {
+        match compare(&self.authenticator, otp, now, rules) {
+            Match::Fresh(spent) => Some(Confirmed { authenticator: self.authenticator.id, spent }),
+            Match::Spent | Match::OutOfStep(_) | Match::Different => None,
         }
     }
 }
 
 impl Confirmed {
-    /// What the phone has.
-    #[must_use]
-    pub fn secret(&self) -> &SharedSecret {
-        &self.secret
+    pub(crate) fn new(authenticator: AuthenticatorId, spent: MovingFactor) -> Self {
+        Self { authenticator, spent }
     }
 
-    /// How it makes its codes.
+    /// Which one was confirmed.
     #[must_use]
-    pub fn parameters(&self) -> &TotpParameters {
-        &self.parameters
+    pub fn authenticator(&self) -> AuthenticatorId {
+        self.authenticator
     }
 
-    /// The step of the confirming code: spent, and to be stored as such.
+    /// The moving factor of the confirming code: to be stored as spent.
     #[must_use]
-    pub fn last_step(&self) -> TimeStep {
-        self.last_step
+    pub fn spent(&self) -> MovingFactor {
+        self.spent
     }
 }

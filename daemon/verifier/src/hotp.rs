@@ -36,6 +36,19 @@ pub struct Digits(u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DigitsOutOfRange(pub u32);
 
+/// How far the counter of a token may have run ahead, pressed without a login: how many codes
+/// from the next one on are accepted, 1 to 50 (RFC 4226 7.4 calls it s).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LookAhead(u32);
+
+/// A look-ahead outside 1 to 50 codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LookAheadOutOfRange(pub u32);
+
+/// How many codes from the next one on are looked at in all: beyond the look-ahead none is
+/// accepted, but two in a row resynchronise (RFC 4226 7.4).
+pub const RESYNC_REACH: u32 = 100;
+
 impl Algorithm {
     /// The name that key URIs and the database use: `SHA1`, `SHA256`, `SHA512`.
     #[must_use]
@@ -73,6 +86,29 @@ impl Default for Digits {
     /// Six, which every phone supports.
     fn default() -> Self {
         Self(6)
+    }
+}
+
+impl LookAhead {
+    /// `counters`, 1 to 50.
+    pub const fn new(counters: u32) -> Result<Self, LookAheadOutOfRange> {
+        match counters {
+            1..=50 => Ok(Self(counters)),
+            other => Err(LookAheadOutOfRange(other)),
+        }
+    }
+
+    /// How many codes, the next one included.
+    #[must_use]
+    pub const fn counters(self) -> u32 {
+        self.0
+    }
+}
+
+impl Default for LookAhead {
+    /// Ten: a guess fits one code in 100,000 of six digits, and nine presses may be lost.
+    fn default() -> Self {
+        Self(10)
     }
 }
 
@@ -154,3 +190,11 @@ impl fmt::Display for DigitsOutOfRange {
 }
 
 impl core::error::Error for DigitsOutOfRange {}
+
+impl fmt::Display for LookAheadOutOfRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the look-ahead is 1 to 50 codes, not {}", self.0)
+    }
+}
+
+impl core::error::Error for LookAheadOutOfRange {}

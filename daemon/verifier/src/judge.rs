@@ -6,29 +6,17 @@
 
 mod redemption;
 
-use core::hint::black_box;
+use core::{hint::black_box, slice::from_ref};
 
-pub use self::redemption::{RecoveryAttempt, RecoveryCharge, charge_recovery, redeem};
-use crate::{
-    Closure, Limits, Otp, RecoveryCodeId, SharedSecret, Source, Throttle, TimeStep, Timestamp,
-    TotpParameters, Window, matching_steps,
+pub use self::redemption::{
+    RecoveryAttempt, RecoveryCharge, RightTicket, charge_recovery, redeem, redeem_ticket,
 };
-
-/// Names a stored authenticator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AuthenticatorId(pub i64);
-
-/// One enrolled phone.
-pub struct Authenticator {
-    /// Its name in the store.
-    pub id: AuthenticatorId,
-    /// How it makes its codes.
-    pub parameters: TotpParameters,
-    /// What it shares with this host.
-    pub secret: SharedSecret,
-    /// The latest step accepted from it. Earlier ones are spent as well (I2).
-    pub last_step: Option<TimeStep>,
-}
+use crate::{
+    Authenticator, AuthenticatorId, Closure, Confirmed, Limits, LookAhead, MovingFactor, Otp,
+    Parameters, Pending, RecoveryCodeId, ReplayRecord, SharedSecret, Source, Throttle, Timestamp,
+    Window,
+    comparison::{Match, compare},
+};
 
 /// Everything about an account that a decision rests on.
 pub struct Account {
@@ -43,15 +31,17 @@ pub struct Account {
 pub struct Rules {
     /// How far a phone's clock may be away.
     pub window: Window,
+    /// How far a token's counter may have run ahead.
+    pub look_ahead: LookAhead,
     /// How many failures a lane takes.
     pub limits: Limits,
 }
 
-/// What was decided.
+/// What was decided about an attempt to prove `P`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The claimant proved possession.
-    Accepted(Proof),
+pub enum Verdict<P = Proof> {
+    /// The claimant proved it.
+    Accepted(P),
     /// The claimant did not. The reason is for the audit log, never for the claimant (I16).
     Refused(Refusal),
     /// The lane is closed: nothing was compared and nothing charged (I6).
@@ -65,8 +55,8 @@ pub enum Proof {
     Otp {
         /// Which.
         authenticator: AuthenticatorId,
-        /// The step that is spent by it.
-        step: TimeStep,
+        /// The moving factor that is spent by it.
+        factor: MovingFactor,
     },
     /// Possession of a recovery code, which is spent by it.
     RecoveryCode {
@@ -84,7 +74,7 @@ pub enum Refusal {
     Malformed,
     /// No authenticator makes this code now, or no recovery code is this one. Charged.
     WrongCode,
-    /// A right code, but its step is spent. Not charged, yet worth an alert: a second person may
+    /// A right code, but it is spent. Not charged, yet worth an alert: a second person may
     /// have read it.
     Replayed(AuthenticatorId),
 }
@@ -92,8 +82,11 @@ pub enum Refusal {
 /// What must be stored, all of it or nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
-    /// The new `last_step` of an authenticator.
-    pub spent_step: Option<(AuthenticatorId, TimeStep)>,
+    /// The new `last_spent` of an authenticator, whose `out_of_step` ends with it.
+    pub spent: Option<(AuthenticatorId, MovingFactor)>,
+    /// The new `out_of_step` of an authenticator. It stays until the next spend or the next such
+    /// code, so that nobody else's wrong guesses keep a token from being resynchronised.
+    pub out_of_step: Option<(AuthenticatorId, MovingFactor)>,
     /// The recovery code that is no longer one.
     pub spent_recovery_code: Option<RecoveryCodeId>,
     /// The account's new throttle, in full.
@@ -110,24 +103,33 @@ impl Change {
 
 /// A verdict that is told in exchange for storing what follows from it.
 #[must_use = "an attempt that is not stored is not counted"]
-pub struct Judgement {
-    verdict: Verdict,
+pub struct Judgement<P = Proof> {
+    verdict: Verdict<P>,
     change: Change,
 }
 
-impl Judgement {
+impl<P> Judgement<P> {
     /// Hands the change, which may be empty, to `persist`, and tells the verdict when that
     /// succeeded. The verdict must not leave the program before the change is durable (I4).
     ///
     /// # Errors
     /// Whatever `persist` failed with; then the verdict is lost, and that means no.
-    pub fn store<E>(self, persist: impl FnOnce(&Change) -> Result<(), E>) -> Result<Verdict, E> {
+    pub fn store<E>(self, persist: impl FnOnce(&Change) -> Result<(), E>) -> Result<Verdict<P>, E> {
         persist(&self.change)?;
         Ok(self.verdict)
     }
 
-    fn unchanged(verdict: Verdict) -> Self {
+    fn unchanged(verdict: Verdict<P>) -> Self {
         Self { verdict, change: Change::default() }
+    }
+
+    fn proving<Q>(self, proof: impl FnOnce(P) -> Q) -> Judgement<Q> {
+        let verdict = match self.verdict {
+            Verdict::Accepted(proved) => Verdict::Accepted(proof(proved)),
+            Verdict::Refused(refusal) => Verdict::Refused(refusal),
+            Verdict::Throttled(closure) => Verdict::Throttled(closure),
+        };
+        Judgement { verdict, change: self.change }
     }
 }
 
@@ -139,22 +141,28 @@ pub fn judge(
     now: Timestamp,
     rules: &Rules,
 ) -> Judgement {
-    let limits = &rules.limits;
-    if let Err(closure) = account.throttle.gate(source, now, limits) {
-        return Judgement::unchanged(Verdict::Throttled(closure));
+    let Account { authenticators, throttle } = account;
+    let mut judgement = judge_otp(authenticators, throttle, otp, source, now, rules)
+        .proving(|(authenticator, factor)| Proof::Otp { authenticator, factor });
+    if let Verdict::Accepted(_) = judgement.verdict {
+        judgement.change.throttle = Some(throttle.after_accept(source, now, &rules.limits));
     }
-    let refusal = match compare(&account.authenticators, otp, now, rules.window) {
-        Comparison::Fresh(id, step) => return accept(account, id, step, source, now, limits),
-        Comparison::Spent(id) => {
-            return Judgement::unchanged(Verdict::Refused(Refusal::Replayed(id)));
-        }
-        Comparison::Different if account.authenticators.is_empty() => Refusal::NotEnrolled,
-        Comparison::Different => Refusal::WrongCode,
-    };
-    let mut throttle = account.throttle.clone();
-    throttle.charge(source, now, limits);
-    let change = Change { throttle: Some(throttle), ..Change::default() };
-    Judgement { verdict: Verdict::Refused(refusal), change }
+    judgement
+}
+
+/// Decides about the first code of a pending enrolment that a login shows: charged, replayed and
+/// locked like any other. A right one clears no failures and makes no source known: that is for
+/// enrolments that are completed ([`Throttle::after_accept`]).
+pub fn judge_first_code(
+    pending: &Pending,
+    throttle: &Throttle,
+    otp: &Otp,
+    source: &Source,
+    now: Timestamp,
+    rules: &Rules,
+) -> Judgement<Confirmed> {
+    judge_otp(from_ref(pending.authenticator()), throttle, otp, source, now, rules)
+        .proving(|(authenticator, spent)| Confirmed::new(authenticator, spent))
 }
 
 /// The judgement on an answer that is not shaped like a code.
@@ -162,60 +170,79 @@ pub fn malformed() -> Judgement {
     Judgement::unchanged(Verdict::Refused(Refusal::Malformed))
 }
 
-fn accept(
-    account: &Account,
-    authenticator: AuthenticatorId,
-    step: TimeStep,
+fn judge_otp(
+    authenticators: &[Authenticator],
+    throttle: &Throttle,
+    otp: &Otp,
     source: &Source,
     now: Timestamp,
-    limits: &Limits,
-) -> Judgement {
-    let mut throttle = account.throttle.clone();
-    throttle.clear(source, now, limits);
-    Judgement {
-        verdict: Verdict::Accepted(Proof::Otp { authenticator, step }),
-        change: Change {
-            spent_step: Some((authenticator, step)),
-            throttle: Some(throttle),
-            ..Change::default()
-        },
+    rules: &Rules,
+) -> Judgement<(AuthenticatorId, MovingFactor)> {
+    let limits = &rules.limits;
+    if let Err(closure) = throttle.gate(source, now, limits) {
+        return Judgement::unchanged(Verdict::Throttled(closure));
     }
+    let (refusal, out_of_step) = match compare_all(authenticators, otp, now, rules) {
+        Outcome::Fresh(id, factor) => {
+            let change = Change { spent: Some((id, factor)), ..Change::default() };
+            return Judgement { verdict: Verdict::Accepted((id, factor)), change };
+        }
+        Outcome::Spent(id) => {
+            return Judgement::unchanged(Verdict::Refused(Refusal::Replayed(id)));
+        }
+        Outcome::OutOfStep(id, counter) => (Refusal::WrongCode, Some((id, counter))),
+        Outcome::Different if authenticators.is_empty() => (Refusal::NotEnrolled, None),
+        Outcome::Different => (Refusal::WrongCode, None),
+    };
+    let mut throttle = throttle.clone();
+    throttle.charge(source, now, limits);
+    let change = Change { out_of_step, throttle: Some(throttle), ..Change::default() };
+    Judgement { verdict: Verdict::Refused(refusal), change }
 }
 
-/// What an account's authenticators say about a code.
-enum Comparison {
-    /// It stands for a step later than every accepted one (I2).
-    Fresh(AuthenticatorId, TimeStep),
-    /// It stands for spent steps only.
+/// What an account's authenticators say about a code; of several, the first one that says it.
+enum Outcome {
+    Fresh(AuthenticatorId, MovingFactor),
     Spent(AuthenticatorId),
-    /// It stands for no step in the window.
+    OutOfStep(AuthenticatorId, MovingFactor),
     Different,
 }
 
 /// Compares with every authenticator, whether or not one matched already; an account without any
 /// compares with a secret that nobody has, so that it answers no sooner (I16).
-fn compare(
+fn compare_all(
     authenticators: &[Authenticator],
     otp: &Otp,
     now: Timestamp,
-    window: Window,
-) -> Comparison {
-    let (mut fresh, mut spent) = (None, None);
-    for Authenticator { id, parameters, secret, last_step } in authenticators {
-        let matched = matching_steps(secret, parameters, otp, now, window);
-        match matched.latest() {
-            Some(step) if Some(step) > *last_step => drop(fresh.get_or_insert((*id, step))),
-            Some(_) => drop(spent.get_or_insert(*id)),
-            None => {}
+    rules: &Rules,
+) -> Outcome {
+    let (mut fresh, mut spent, mut out_of_step) = (None, None, None);
+    for authenticator in authenticators {
+        let id = authenticator.id;
+        match compare(authenticator, otp, now, rules) {
+            Match::Fresh(factor) => fresh = fresh.or(Some((id, factor))),
+            Match::Spent => spent = spent.or(Some(id)),
+            Match::OutOfStep(counter) => out_of_step = out_of_step.or(Some((id, counter))),
+            Match::Different => {}
         }
     }
     if authenticators.is_empty() {
-        let decoy = SharedSecret::decoy();
-        black_box(matching_steps(&decoy, &TotpParameters::default(), otp, now, window));
+        black_box(compare(&decoy(), otp, now, rules));
     }
-    match (fresh, spent) {
-        (Some((id, step)), _) => Comparison::Fresh(id, step),
-        (None, Some(id)) => Comparison::Spent(id),
-        (None, None) => Comparison::Different,
+    match (fresh, spent, out_of_step) {
+        (Some((id, factor)), _, _) => Outcome::Fresh(id, factor),
+        (None, Some(id), _) => Outcome::Spent(id),
+        (None, None, Some((id, counter))) => Outcome::OutOfStep(id, counter),
+        (None, None, None) => Outcome::Different,
+    }
+}
+
+/// An authenticator that nobody has.
+fn decoy() -> Authenticator {
+    Authenticator {
+        id: AuthenticatorId(0),
+        parameters: Parameters::default(),
+        secret: SharedSecret::decoy(),
+        record: ReplayRecord::default(),
     }
 }

@@ -7,23 +7,32 @@
 //! |---|---|
 //! | [`time`] | a moment, in whole seconds since the Unix epoch |
 //! | [`shared_secret`] | the key that phone and host share |
+//! | [`moving_factor`] | the time step or counter a code is made from |
 //! | [`hotp`](mod@hotp), [`totp`] | the codes themselves (RFC 4226, RFC 6238) |
-//! | [`key_uri`](mod@key_uri) | what the QR code says |
+//! | [`authenticator`] | one enrolled phone or token, and which of its codes are spent |
+//! | [`key_uri`](mod@key_uri) | what the QR code says, written and read |
 //! | [`answer`] | what a claimant typed, parsed once |
 //! | [`recovery`] | recovery codes |
 //! | [`source`] | where a login comes from |
 //! | [`throttle`] | how many failures may come from there |
 //! | [`enrollment`] | from a shown secret to a confirmed authenticator |
 //! | [`judge`](mod@judge) | the decision |
+//! | [`remembered`] | the source that gave a right code a while ago |
+//! | [`diagnosis`] | by how much a phone's clock is off |
 
 #![forbid(unsafe_code)]
 
 pub mod answer;
+pub mod authenticator;
+mod comparison;
+pub mod diagnosis;
 pub mod enrollment;
 pub mod hotp;
 pub mod judge;
 pub mod key_uri;
+pub mod moving_factor;
 pub mod recovery;
+pub mod remembered;
 pub mod shared_secret;
 pub mod source;
 pub mod throttle;
@@ -31,16 +40,21 @@ pub mod time;
 pub mod totp;
 
 pub use answer::{Answer, Otp};
-pub use enrollment::{Confirmed, Pending};
-pub use hotp::{Algorithm, Digits, hotp};
-pub use judge::{
-    Account, Authenticator, AuthenticatorId, Change, Judgement, Proof, RecoveryAttempt,
-    RecoveryCharge, Refusal, Rules, Verdict, charge_recovery, judge, malformed, redeem,
+pub use authenticator::{
+    Authenticator, AuthenticatorId, InvalidParameters, Kind, Parameters, ReplayRecord,
 };
-pub use key_uri::key_uri;
+pub use enrollment::{Confirmed, Pending};
+pub use hotp::{Algorithm, Digits, LookAhead, RESYNC_REACH, hotp};
+pub use judge::{
+    Account, Change, Judgement, Proof, RecoveryAttempt, RecoveryCharge, Refusal, RightTicket,
+    Rules, Verdict, charge_recovery, judge, judge_first_code, malformed, redeem, redeem_ticket,
+};
+pub use key_uri::{InvalidKeyUri, KeyUri, key_uri};
+pub use moving_factor::MovingFactor;
 pub use recovery::{CODES_PER_SET, RecoveryCode, RecoveryCodeId};
+pub use remembered::RememberRule;
 pub use shared_secret::{InvalidSecret, SecretLength, SharedSecret};
 pub use source::{Network, Source};
 pub use throttle::{Closure, Lane, LaneKey, Limits, Throttle};
 pub use time::Timestamp;
-pub use totp::{MatchedSteps, Period, TimeStep, TotpParameters, Window, matching_steps};
+pub use totp::{Period, Window};

@@ -11,6 +11,7 @@ pub const MIN_BYTES: usize = 16;
 pub const MAX_BYTES: usize = 128;
 
 /// 16 to 128 bytes, wiped when dropped. It has no `Debug`, so that it cannot reach a log (I15).
+#[derive(Clone)]
 pub struct SharedSecret(Zeroizing<Vec<u8>>);
 
 /// A secret of a length outside 16 to 128 bytes.
@@ -66,6 +67,15 @@ impl SharedSecret {
         Self(Zeroizing::new(vec![0x5a; 20]))
     }
 
+    /// Whether both make the same codes: HMAC fills a key up with zeros, so those at its end do not
+    /// count (RFC 2104 section 2).
+    #[must_use]
+    pub fn is_same_key(&self, other: &Self) -> bool {
+        let bare = |bytes: &[u8]| bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+        let (one, two) = (bare(&self.0), bare(&other.0));
+        self.0.get(..one) == other.0.get(..two)
+    }
+
     /// The raw key.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -99,6 +109,15 @@ mod tests {
     // The seed of RFC 4226 appendix D.
     const SEED: &[u8] = b"12345678901234567890";
     const SPELLED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+
+    #[test]
+    fn zeros_at_the_end_make_no_other_key() {
+        let key = |bytes: &[u8]| SharedSecret::from_bytes(bytes).unwrap();
+        assert!(key(SEED).is_same_key(&key(&[SEED, &[0, 0]].concat())));
+        assert!(!key(SEED).is_same_key(&key(&[SEED, &[0, 1]].concat())));
+        assert!(!key(SEED).is_same_key(&key(&SEED[..19])));
+        assert!(key(&[0; 16]).is_same_key(&key(&[0; 20])));
+    }
 
     #[test]
     fn base32_goes_there_and_back() {

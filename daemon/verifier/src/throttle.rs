@@ -98,9 +98,17 @@ impl Throttle {
         self.lanes.entry(LaneKey::Recovery).or_default().charge(now, limits);
     }
 
+    /// The throttle after a code from `source` was accepted.
+    #[must_use]
+    pub fn after_accept(&self, source: &Source, now: Timestamp, limits: &Limits) -> Self {
+        let mut after = self.clone();
+        after.clear(source, now, limits);
+        after
+    }
+
     /// What an accepted code does: forgets the failures of its own source, which is known from
     /// now on (I7). A source nobody can name again clears nothing.
-    pub(crate) fn clear(&mut self, source: &Source, now: Timestamp, limits: &Limits) {
+    fn clear(&mut self, source: &Source, now: Timestamp, limits: &Limits) {
         let key = match source {
             Source::Local => LaneKey::Local,
             Source::OwnProgram => LaneKey::OwnProgram,
@@ -117,6 +125,11 @@ impl Throttle {
         lane.last_accept = Some(now);
     }
 
+    /// What a right ticket does: forgets the attempts that led to it.
+    pub(crate) fn clear_recovery(&mut self) {
+        self.lanes.remove(&LaneKey::Recovery);
+    }
+
     /// What an accepted recovery code does: opens every lane that nothing but a person can open,
     /// and clears the lane of recovery codes and the source's own. A lock that ends by itself
     /// stays: it holds off somebody else.
@@ -126,7 +139,7 @@ impl Throttle {
         now: Timestamp,
         limits: &Limits,
     ) {
-        self.lanes.remove(&LaneKey::Recovery);
+        self.clear_recovery();
         if self.lanes.get(&LaneKey::Unknown).is_some_and(|lane| lane.is_closed(limits)) {
             // A share must not outlive the failures it is a share of.
             self.lanes.retain(|key, lane| !is_share(key, lane));

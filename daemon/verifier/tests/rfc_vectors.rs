@@ -1,18 +1,36 @@
 //! The codes are those of RFC 4226 appendix D and RFC 6238 appendix B.
 
 use twinlock_verifier::{
-    Algorithm, Answer, Digits, Period, SharedSecret, TimeStep, Timestamp, TotpParameters, Window,
-    hotp, matching_steps,
+    Algorithm, Answer, Authenticator, AuthenticatorId, Digits, Kind, LookAhead, MovingFactor,
+    Parameters, Pending, Period, ReplayRecord, Rules, SharedSecret, Timestamp, Window, hotp,
 };
+
+/// The moving factor that a phone with this secret is confirmed with by a code.
+fn matched(
+    secret: SharedSecret,
+    parameters: Parameters,
+    code: &str,
+    now: Timestamp,
+) -> Option<MovingFactor> {
+    let Answer::Otp(otp) = Answer::parse(code) else { return None };
+    let (id, record) = (AuthenticatorId(1), ReplayRecord::default());
+    let pending = Pending::new(Authenticator { id, parameters, secret, record }, now);
+    let rules = Rules { window: Window::new(0).ok()?, ..Rules::default() };
+    pending.confirm(&otp, now, &rules).map(|confirmed| confirmed.spent())
+}
 
 #[test]
 fn hotp_makes_the_codes_of_rfc_4226_appendix_d() {
-    let secret = SharedSecret::from_bytes(b"12345678901234567890").unwrap();
+    let secret = || SharedSecret::from_bytes(b"12345678901234567890").unwrap();
+    let parameters = Parameters { kind: Kind::Hotp, ..Parameters::default() };
+    let now = Timestamp::from_unix(0);
     let codes =
         [755_224, 287_082, 359_152, 969_429, 338_314, 254_676, 287_922, 162_583, 399_871, 520_489];
     for (counter, code) in (0..).zip(codes) {
-        let made = hotp(&secret, counter, Algorithm::Sha1, Digits::default());
+        let made = hotp(&secret(), counter, Algorithm::Sha1, Digits::default());
         assert_eq!(made, code, "counter {counter}");
+        let found = matched(secret(), parameters, &format!("{code:06}"), now);
+        assert_eq!(found, Some(MovingFactor(counter)), "counter {counter}");
     }
 }
 
@@ -37,20 +55,14 @@ fn totp_makes_the_codes_of_rfc_6238_appendix_b() {
             (Algorithm::Sha512, 64, sha512),
         ] {
             let secret = SharedSecret::from_bytes(&seed[..seed_bytes]).unwrap();
-            let parameters = TotpParameters {
-                algorithm,
-                digits: Digits::new(8).unwrap(),
-                period: Period::default(),
-            };
+            let (period, digits) = (Period::default(), Digits::new(8).unwrap());
+            let parameters = Parameters { kind: Kind::Totp(period), algorithm, digits };
             let now = Timestamp::from_unix(unix);
-            let step = TimeStep::at(now, parameters.period);
-            let made = hotp(&secret, step.0, algorithm, parameters.digits);
+            let step = MovingFactor::at(now, period);
+            let made = hotp(&secret, step.0, algorithm, digits);
             assert_eq!(format!("{made:08}"), code, "{algorithm} at {unix}");
-
-            let Answer::Otp(otp) = Answer::parse(code) else { panic!("{code} is a code") };
-            let window = Window::new(0).unwrap();
-            let matched = matching_steps(&secret, &parameters, &otp, now, window);
-            assert_eq!(matched.latest(), Some(step), "{algorithm} at {unix}");
+            let found = matched(secret, parameters, code, now);
+            assert_eq!(found, Some(step), "{algorithm} at {unix}");
         }
     }
 }
@@ -77,6 +89,9 @@ fn numbers_outside_the_standards_are_no_parameters() {
     }
     for (steps, fits) in [(0, true), (2, true), (3, false)] {
         assert_eq!(Window::new(steps).is_ok(), fits, "{steps} steps");
+    }
+    for (counters, fits) in [(0, false), (1, true), (50, true), (51, false)] {
+        assert_eq!(LookAhead::new(counters).is_ok(), fits, "{counters} counters");
     }
     for name in ["SHA1", "SHA256", "SHA512"] {
         assert_eq!(name.parse::<Algorithm>().map(Algorithm::as_str), Ok(name));

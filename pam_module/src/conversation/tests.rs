@@ -1,6 +1,9 @@
 //! The conversation, played with scripts on both sides.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
+
+use zeroize::Zeroizing;
 
 use super::*;
 
@@ -16,14 +19,27 @@ enum Shown {
 #[derive(Default)]
 struct ScriptedHost {
     no_claimant: Option<NoClaimant>,
-    answers: VecDeque<&'static str>,
+    sshd_proved: Option<&'static str>,
+    /// PAM_AUTHTOK as the modules before left it.
+    token: Option<&'static [u8]>,
+    token_was_read: Cell<bool>,
+    answers: VecDeque<&'static [u8]>,
     shown: Vec<Shown>,
     log: Vec<String>,
+    forwarded: Vec<Vec<u8>>,
+    takes_no_password: bool,
 }
 
 impl ScriptedHost {
     fn typing(answers: &[&'static str]) -> Self {
-        Self { answers: answers.iter().copied().collect(), ..Self::default() }
+        Self {
+            answers: answers.iter().map(|answer| answer.as_bytes()).collect(),
+            ..Self::default()
+        }
+    }
+
+    fn collected(token: Option<&'static str>, answers: &[&'static str]) -> Self {
+        Self { token: token.map(str::as_bytes), ..Self::typing(answers) }
     }
 }
 
@@ -31,14 +47,35 @@ impl Host for ScriptedHost {
     fn claimant(&mut self) -> Result<Claimant, NoClaimant> {
         match self.no_claimant {
             Some(reason) => Err(reason),
-            None => Ok(Claimant { user: "alice".into(), context: context() }),
+            None => {
+                let first_factor = self.sshd_proved.map(str::to_owned);
+                let context = LoginContext { first_factor, ..context() };
+                Ok(Claimant { user: "alice".into(), context })
+            }
         }
     }
 
-    fn ask(&mut self, text: &str, echo: bool) -> Result<Zeroizing<String>, Unanswered> {
+    fn ask(&mut self, text: &str, echo: bool) -> Result<Line, Unanswered> {
         let kind = if echo { Shown::Echoed } else { Shown::Hidden };
         self.shown.push(kind(text.to_owned()));
         self.answers.pop_front().map(|answer| answer.to_owned().into()).ok_or(Unanswered)
+    }
+
+    fn password_checked(&self) -> bool {
+        self.token.is_some_and(|token| !token.is_empty())
+    }
+
+    fn first_pass(&self) -> Option<Line> {
+        self.token_was_read.set(true);
+        self.token.map(|token| Zeroizing::new(token.to_vec()))
+    }
+
+    fn forward(&mut self, password: &Line) -> Result<(), NotForwarded> {
+        if self.takes_no_password {
+            return Err(NotForwarded);
+        }
+        self.forwarded.push(password.to_vec());
+        Ok(())
     }
 
     fn inform(&mut self, text: &str) {
@@ -61,20 +98,22 @@ impl Host for ScriptedHost {
 /// Plays its steps in order; when they run out, the deadline has passed.
 struct ScriptedDaemon {
     steps: VecDeque<WireStep>,
+    begun: Vec<LoginContext>,
     heard: Vec<(String, String)>,
 }
 
 impl ScriptedDaemon {
     fn saying(steps: impl IntoIterator<Item = WireStep>) -> Self {
-        Self { steps: steps.into_iter().collect(), heard: Vec::new() }
+        Self { steps: steps.into_iter().collect(), begun: Vec::new(), heard: Vec::new() }
     }
 }
 
 impl Daemon for ScriptedDaemon {
     fn begin(&mut self, user: &str, heard: &LoginContext) -> Result<(String, WireStep), Failure> {
-        assert_eq!((user, heard), ("alice", &context()));
+        assert_eq!(user, "alice");
+        self.begun.push(heard.clone());
         let step = self.steps.pop_front().ok_or(Failure::Deadline)?;
-        Ok(("handle".into(), step))
+        Ok((format!("handle {}", self.begun.len()), step))
     }
 
     fn answer(&mut self, session: &str, answer: &str) -> Result<WireStep, Failure> {
@@ -102,12 +141,15 @@ fn play(
 ) -> (Outcome, Vec<Shown>, Vec<String>) {
     let mut host = ScriptedHost::typing(answers);
     let mut daemon = ScriptedDaemon::saying(steps);
-    let outcome = run(&mut host, &mut daemon, false);
+    let outcome = run(&mut host, &mut daemon, FirstAnswer::default(), false);
+    assert!(daemon.begun.iter().all(|heard| *heard == context()));
+    assert!(!host.token_was_read.get());
+    assert!(host.forwarded.is_empty());
     let heard = daemon
         .heard
         .into_iter()
         .map(|(session, answer)| {
-            assert_eq!(session, "handle");
+            assert_eq!(session, "handle 1");
             answer
         })
         .collect();
@@ -161,7 +203,7 @@ fn pam_silent_hides_remarks_and_no_question() {
     for word in ["accept", "refuse", "wait"] {
         let mut host = ScriptedHost::typing(&["123456"]);
         let mut daemon = ScriptedDaemon::saying([ask(), step(word, "A remark.", false)]);
-        let _ = run(&mut host, &mut daemon, true);
+        let _ = run(&mut host, &mut daemon, FirstAnswer::default(), true);
         assert_eq!(host.shown, [prompt()], "{word}");
     }
 }
@@ -238,19 +280,29 @@ fn without_a_name_the_daemon_is_not_called() {
     ] {
         let mut host = ScriptedHost { no_claimant: Some(reason), ..ScriptedHost::default() };
         let mut daemon = ScriptedDaemon::saying([step("accept", "", false)]);
-        assert_eq!(run(&mut host, &mut daemon, false), expected);
+        assert_eq!(run(&mut host, &mut daemon, FirstAnswer::default(), false), expected);
         assert_eq!(daemon.steps.len(), 1, "begin was called");
     }
+}
+
+#[test]
+fn an_answer_that_is_not_utf8_travels_as_the_empty_answer() {
+    let mut host = ScriptedHost { answers: [&b"123456\xff"[..]].into(), ..Default::default() };
+    let mut daemon = ScriptedDaemon::saying([ask(), step("refuse", "", false)]);
+    assert_eq!(run(&mut host, &mut daemon, FirstAnswer::default(), false), Outcome::Refused);
+    assert_eq!(daemon.heard, [("handle 1".to_owned(), String::new())]);
 }
 
 #[test]
 fn the_log_tells_no_answer_no_handle_and_no_text() {
     let mut host = ScriptedHost::typing(&["123456", "hunter2"]);
     let mut daemon = ScriptedDaemon::saying([ask(), ask(), step("refuse", "Sorry.", false)]);
-    let _ = run(&mut host, &mut daemon, false);
+    let _ = run(&mut host, &mut daemon, FirstAnswer::default(), false);
     let log = host.log.join("\n");
     assert!(!log.is_empty());
     for secret in ["123456", "hunter2", "handle", "Code for", "Sorry"] {
         assert!(!log.contains(secret), "{log}");
     }
 }
+
+mod one_prompt;

@@ -24,8 +24,8 @@ const BACKLOG_PAUSE: Duration = Duration::from_millis(10);
 
 /// Longest line the bus may answer with while authenticating.
 const MAX_LINE_BYTES: usize = 1024;
-/// Longest message we take. What the daemon says today is a few lines; this leaves room for a
-/// picture, and none for a flood.
+/// Longest message we take. A question that shows a QR code has some 4 KiB; this leaves room for a
+/// larger one, and none for a flood.
 const MAX_REPLY_BYTES: usize = 64 * 1024;
 
 /// Connects to the bus at `path`, sends `call`, and returns what the bus or the daemon answers.

@@ -137,22 +137,26 @@ fn an_entry_of_the_context_has_at_most_256_bytes() {
                 LoginContext { rhost: text(), ..empty() },
                 LoginContext { tty: text(), ..empty() },
                 LoginContext { ruser: text(), ..empty() },
+                LoginContext { first_factor: text(), ..empty() },
+                LoginContext { expects: text(), ..empty() },
             ];
             contexts.map(|context| refusal(scene.root.begin_login("alice", &context)))
         };
-        assert_eq!(begin(256), [""; 4]);
-        assert_eq!(begin(257), ["InvalidArgument"; 4]);
+        assert_eq!(begin(256), [""; 6]);
+        assert_eq!(begin(257), ["InvalidArgument"; 6]);
     });
 }
 
 /// A call of every method in the contract, with `first` as its first argument.
 fn every_method(first: &str, second: &str) -> Vec<(String, Arguments)> {
-    let (first, second) = (first.to_owned(), second.to_owned());
     let call = |method: &Method| {
         let arguments = match method.input().as_str() {
-            "s" => Arguments::One(first.clone()),
-            "ss" => Arguments::Two(first.clone(), second.clone()),
-            "sa{sv}" => Arguments::Login(first.clone(), LoginContext::default()),
+            "s" => Arguments::strings(&[first]),
+            "ss" => Arguments::strings(&[first, second]),
+            "sss" => Arguments::strings(&[first, second, second]),
+            "ssss" => Arguments::strings(&[first, second, second, second]),
+            "sa{sv}" => Arguments::Login(first.to_owned(), LoginContext::default()),
+            "saa{sv}asb" => Arguments::Import(first.to_owned(), vec![], vec![], true),
             other => panic!("a call with {other}"),
         };
         (method.short_name(), arguments)

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use twinlock_interface::{INTROSPECTION_XML, Status, step::WireStep};
+use twinlock_interface::{
+    Check, INTROSPECTION_XML, ImportedAuthenticator, Request, Status, step::WireStep,
+};
 use twinlock_tests::{
+    Phone,
     caller::{Arguments, Caller},
     in_sandbox,
     introspection::Introspection,
@@ -36,7 +39,7 @@ struct Row {
     carried_out: fn(&Message, &Status) -> bool,
 }
 
-const TABLE: [Row; 9] = [
+const TABLE: [Row; 14] = [
     Row {
         method: "Login.Begin",
         root: CarriedOut,
@@ -62,7 +65,7 @@ const TABLE: [Row; 9] = [
             let phone = scene.enrolled("alice");
             let context = through_sshd("192.0.2.1");
             let (session, _) = caller.begin_login("alice", &context).unwrap();
-            Arguments::Two(session, phone.fresh_code())
+            Arguments::Strings(vec![session, phone.fresh_code()])
         },
         carried_out: |reply, _| reply.body().deserialize::<WireStep>().unwrap().kind == "accept",
     },
@@ -73,7 +76,7 @@ const TABLE: [Row; 9] = [
         other: NOT_AUTHORIZED,
         prepare: |scene, _| {
             scene.forget("alice");
-            Arguments::One(alice())
+            Arguments::Enroll(alice(), Request::default())
         },
         carried_out: |_, status| status.state == "pending",
     },
@@ -82,7 +85,7 @@ const TABLE: [Row; 9] = [
         root: CarriedOut,
         owner: CarriedOut,
         other: NOT_AUTHORIZED,
-        prepare: |scene, _| Arguments::Two(alice(), scene.pending("alice").fresh_code()),
+        prepare: |scene, _| with_code(&["alice"], &scene.pending("alice")),
         carried_out: |_, status| status.state == "on",
     },
     Row {
@@ -92,7 +95,7 @@ const TABLE: [Row; 9] = [
         other: NOT_AUTHORIZED,
         prepare: |scene, _| {
             let _phone = scene.pending("alice");
-            Arguments::One(alice())
+            Arguments::strings(&["alice"])
         },
         carried_out: |_, status| status.state == "off",
     },
@@ -101,8 +104,32 @@ const TABLE: [Row; 9] = [
         root: CarriedOut,
         owner: CarriedOut,
         other: NOT_AUTHORIZED,
-        prepare: |scene, _| Arguments::Two(alice(), scene.enrolled("alice").fresh_code()),
+        prepare: |scene, _| with_code(&["alice", "phone"], &scene.enrolled("alice")),
         carried_out: |_, status| status.state == "off",
+    },
+    Row {
+        method: "Enrollment.Rename",
+        root: CarriedOut,
+        owner: CarriedOut,
+        other: NOT_AUTHORIZED,
+        prepare: |scene, _| with_code(&["alice", "phone", "old phone"], &scene.enrolled("alice")),
+        carried_out: |_, status| status.authenticators[0].name == "old phone",
+    },
+    Row {
+        method: "Enrollment.RenewCodes",
+        root: CarriedOut,
+        owner: CarriedOut,
+        other: NOT_AUTHORIZED,
+        prepare: |scene, _| with_code(&["alice"], &scene.enrolled("alice")),
+        carried_out: |reply, _| reply.body().deserialize::<Vec<String>>().unwrap().len() == 10,
+    },
+    Row {
+        method: "Enrollment.Check",
+        root: CarriedOut,
+        owner: CarriedOut,
+        other: NOT_AUTHORIZED,
+        prepare: |scene, _| with_code(&["alice"], &scene.enrolled("alice")),
+        carried_out: |reply, _| reply.body().deserialize::<Check>().unwrap().outcome == "accepted",
     },
     Row {
         method: "Enrollment.Status",
@@ -111,7 +138,7 @@ const TABLE: [Row; 9] = [
         other: NOT_AUTHORIZED,
         prepare: |scene, _| {
             let _phone = scene.enrolled("alice");
-            Arguments::One(alice())
+            Arguments::strings(&["alice"])
         },
         carried_out: |reply, status| reply.body().deserialize::<Status>().unwrap() == *status,
     },
@@ -124,7 +151,7 @@ const TABLE: [Row; 9] = [
             let phone = scene.enrolled("alice");
             scene.lock("alice", &phone);
             assert!(scene.status("alice").locked_until.is_some());
-            Arguments::One(alice())
+            Arguments::strings(&["alice"])
         },
         carried_out: |_, status| status.locked_until.is_none() && status.failures == 0,
     },
@@ -135,11 +162,48 @@ const TABLE: [Row; 9] = [
         other: NOT_AUTHORIZED,
         prepare: |scene, _| {
             let _phone = scene.enrolled("alice");
-            Arguments::One(alice())
+            Arguments::strings(&["alice"])
         },
         carried_out: |_, status| status.state == "off",
     },
+    Row {
+        method: "Manager.IssueTicket",
+        root: CarriedOut,
+        owner: NOT_AUTHORIZED,
+        other: NOT_AUTHORIZED,
+        prepare: |scene, _| {
+            scene.forget("alice");
+            Arguments::strings(&["alice"])
+        },
+        carried_out: |reply, _| reply.body().deserialize::<(String, u64)>().unwrap().0.len() == 19,
+    },
+    Row {
+        method: "Manager.Import",
+        root: CarriedOut,
+        owner: NOT_AUTHORIZED,
+        other: NOT_AUTHORIZED,
+        prepare: |scene, _| {
+            scene.forget("alice");
+            let token = ImportedAuthenticator {
+                name: "token".to_owned(),
+                kind: "hotp".to_owned(),
+                algorithm: "SHA1".to_owned(),
+                digits: 6,
+                // The seed of RFC 4226 appendix D.
+                secret: "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_owned(),
+                ..ImportedAuthenticator::default()
+            };
+            Arguments::Import(alice(), vec![token], vec![], false)
+        },
+        carried_out: |_, status| status.state == "on",
+    },
 ];
+
+/// Strings with a fresh code of `phone` behind them.
+fn with_code(strings: &[&str], phone: &Phone) -> Arguments {
+    let code = phone.fresh_code();
+    Arguments::strings(&[strings, &[code.as_str()]].concat())
+}
 
 fn alice() -> String {
     "alice".to_owned()

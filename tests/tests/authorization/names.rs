@@ -1,6 +1,6 @@
 //! A name that is not an account is nobody, whatever it looks like, and nobody can tell (I16).
 
-use twinlock_interface::LoginContext;
+use twinlock_interface::{LoginContext, Request};
 use twinlock_tests::{
     caller::{Arguments, Caller, Refusal},
     in_sandbox,
@@ -137,15 +137,20 @@ fn a_user_cannot_tell_which_other_names_exist() {
 
 /// Every method that takes a name and says so when there is no such account.
 fn about(name: &str) -> Vec<(&'static str, Arguments)> {
-    let one = || Arguments::One(name.to_owned());
-    let with_code = || Arguments::Two(name.to_owned(), "123456".to_owned());
+    let one = || Arguments::strings(&[name]);
+    let with_code = || Arguments::strings(&[name, "123456"]);
     vec![
-        ("Enrollment.Begin", one()),
+        ("Enrollment.Begin", Arguments::Enroll(name.to_owned(), Request::default())),
         ("Enrollment.Confirm", with_code()),
         ("Enrollment.Cancel", one()),
-        ("Enrollment.Remove", with_code()),
+        ("Enrollment.Rename", Arguments::strings(&[name, "phone", "old phone", "123456"])),
+        ("Enrollment.Remove", Arguments::strings(&[name, "phone", "123456"])),
+        ("Enrollment.RenewCodes", with_code()),
+        ("Enrollment.Check", with_code()),
         ("Enrollment.Status", one()),
         ("Manager.Unlock", one()),
         ("Manager.Reset", one()),
+        ("Manager.IssueTicket", one()),
+        ("Manager.Import", Arguments::Import(name.to_owned(), vec![], vec![], false)),
     ]
 }

@@ -86,7 +86,12 @@ pub(crate) const FAR: &str = "203.0.113.9";
 /// A login as sshd reports it.
 pub(crate) fn through_sshd(address: &str) -> LoginContext {
     let text = |text: &str| Some(text.to_owned());
-    LoginContext { service: text("sshd"), rhost: text(address), tty: text("ssh"), ruser: None }
+    LoginContext {
+        service: text("sshd"),
+        rhost: text(address),
+        tty: text("ssh"),
+        ..LoginContext::default()
+    }
 }
 
 /// A login as login(1) reports it.

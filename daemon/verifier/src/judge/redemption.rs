@@ -31,6 +31,10 @@ impl RecoveryCharge {
     }
 }
 
+/// Shows that a ticket was the right one: it opens enrolment and lets nobody in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RightTicket(());
+
 /// Charges an attempt with a recovery code, unless the lane of recovery codes is closed (I6).
 pub fn charge_recovery(throttle: &Throttle, now: Timestamp, rules: &Rules) -> RecoveryCharge {
     if let Err(closure) = throttle.recovery_gate(now, &rules.limits) {
@@ -67,5 +71,25 @@ pub fn redeem(
             throttle: Some(throttle),
             ..Change::default()
         },
+    }
+}
+
+/// The second half for a ticket: `matched` is whether the answer is the account's valid ticket.
+/// A right one opens enrolment and lets nobody in. It clears the lane of recovery codes, in which
+/// it was charged, and no other: it says nothing about where it comes from. `throttle` must be
+/// loaded in the transaction that stores the judgement.
+pub fn redeem_ticket(
+    RecoveryAttempt(()): RecoveryAttempt,
+    throttle: &Throttle,
+    matched: bool,
+) -> Judgement<RightTicket> {
+    if !matched {
+        return Judgement::unchanged(Verdict::Refused(Refusal::WrongCode));
+    }
+    let mut throttle = throttle.clone();
+    throttle.clear_recovery();
+    Judgement {
+        verdict: Verdict::Accepted(RightTicket(())),
+        change: Change { throttle: Some(throttle), ..Change::default() },
     }
 }

@@ -4,10 +4,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use proptest::prelude::*;
-use twinlock_verifier::{Closure, Proof, Source, TimeStep, Timestamp, Verdict, Window};
+use twinlock_verifier::{Closure, MovingFactor, Proof, Source, Timestamp, Verdict, Window};
 
 use crate::stage::{
-    DAY, Host, MINUTE, Phone, START, any_tick, cases, later, moved, network, step_at, typed, wrong,
+    DAY, Host, MINUTE, Phone, START, any_tick, cases, later, moved, network, step_at, wrong,
 };
 
 const PHONE: Phone = Phone(1);
@@ -22,10 +22,11 @@ fn no_window_reaches_beyond_the_next_step() {
         for offset in -4..=4_i64 {
             let mut host = Host::with_phones([1]);
             host.rules.window = Window::new(window).unwrap();
-            let step = TimeStep(step_at(START).0.saturating_add_signed(offset));
-            let verdict = host.attempt(&typed(&PHONE.code(step)), &Source::Local, START);
+            let step = step_at(START).0.saturating_add_signed(offset);
+            let verdict = host.attempt(&PHONE.otp(step), &Source::Local, START);
+            let factor = MovingFactor(step);
             let admitted =
-                matches!(verdict, Verdict::Accepted(Proof::Otp { step: of, .. }) if of == step);
+                verdict == Verdict::Accepted(Proof::Otp { authenticator: PHONE.id(), factor });
             assert_eq!(admitted, (-back..=ahead).contains(&offset), "window {window}: {offset}");
         }
     }
@@ -113,9 +114,9 @@ proptest! {
             for set_back in [0, 0, 29, 30, 3600] {
                 let clock = earlier(now, set_back);
                 let verdict = host.attempt(&otp, &Source::Local, clock);
-                if let Verdict::Accepted(Proof::Otp { step, .. }) = verdict {
-                    prop_assert!(step <= TimeStep(step_at(clock).0 + 1));
-                    prop_assert!(used.insert(step), "{step:?} twice");
+                if let Verdict::Accepted(Proof::Otp { factor, .. }) = verdict {
+                    prop_assert!(factor <= MovingFactor(step_at(clock).0 + 1));
+                    prop_assert!(used.insert(factor), "{factor:?} twice");
                 }
             }
             host.unlock();

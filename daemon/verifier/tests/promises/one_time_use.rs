@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use twinlock_verifier::{
-    Account, Authenticator, AuthenticatorId, Change, Proof, Refusal, Rules, SharedSecret, Source,
-    Throttle, TimeStep, Timestamp, TotpParameters, Verdict, Window, judge,
+    Account, Authenticator, AuthenticatorId, Change, MovingFactor, Parameters, Proof, Refusal,
+    ReplayRecord, Rules, SharedSecret, Source, Throttle, Timestamp, Verdict, Window, judge,
 };
 
 use crate::stage::{Host, Phone, START, any_tick, cases, later, moved, step_at, typed};
@@ -13,8 +13,8 @@ use crate::stage::{Host, Phone, START, any_tick, cases, later, moved, step_at, t
 const PHONE: Phone = Phone(1);
 const ID: AuthenticatorId = AuthenticatorId(1);
 
-fn accepted(step: TimeStep) -> Verdict {
-    Verdict::Accepted(Proof::Otp { authenticator: ID, step })
+fn accepted(factor: MovingFactor) -> Verdict {
+    Verdict::Accepted(Proof::Otp { authenticator: ID, factor })
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn a_code_is_accepted_once_and_its_replay_is_not_charged() {
     let mut host = Host::with_phones([1]);
     let otp = PHONE.otp_at(START);
     assert_eq!(host.attempt(&otp, &Source::Local, START), accepted(step_at(START)));
-    assert_eq!(host.last_change.spent_step, Some((ID, step_at(START))));
+    assert_eq!(host.last_change.spent, Some((ID, step_at(START))));
     for _ in 0..20 {
         let verdict = host.attempt(&otp, &Source::Local, START);
         assert_eq!(verdict, Verdict::Refused(Refusal::Replayed(ID)));
@@ -55,12 +55,14 @@ fn a_zero_more_makes_another_code() {
 #[test]
 fn an_older_step_is_spent_by_a_newer_one() {
     let mut host = Host::with_phones([1]);
-    let TimeStep(now) = step_at(START);
-    let code = |step| typed(&PHONE.code(TimeStep(step)));
-    assert_eq!(host.attempt(&code(now), &Source::Local, START), accepted(TimeStep(now)));
-    let verdict = host.attempt(&code(now - 1), &Source::Local, START);
+    let MovingFactor(now) = step_at(START);
+    assert_eq!(host.attempt(&PHONE.otp(now), &Source::Local, START), accepted(MovingFactor(now)));
+    let verdict = host.attempt(&PHONE.otp(now - 1), &Source::Local, START);
     assert_eq!(verdict, Verdict::Refused(Refusal::Replayed(ID)));
-    assert_eq!(host.attempt(&code(now + 1), &Source::Local, START), accepted(TimeStep(now + 1)));
+    assert_eq!(
+        host.attempt(&PHONE.otp(now + 1), &Source::Local, START),
+        accepted(MovingFactor(now + 1))
+    );
 }
 
 #[test]
@@ -76,15 +78,59 @@ fn a_code_of_one_phone_spends_nothing_of_another() {
     let mut host = Host::with_phones([7, 1, 9]);
     let otp = PHONE.otp_at(START);
     assert_eq!(host.attempt(&otp, &Source::Local, START), accepted(step_at(START)));
-    let spent: Vec<_> = host.phones.iter().map(|(_, last_step)| *last_step).collect();
+    let spent: Vec<_> = host.phones.iter().map(|of| of.record.last_spent).collect();
     assert_eq!(spent, [None, Some(step_at(START)), None]);
     // The other phones' codes are still good, for a step that is spent on the first.
     for other in [7, 9] {
         let verdict = host.attempt(&Phone(other).otp_at(START), &Source::Local, START);
-        let authenticator = AuthenticatorId(i64::from(other));
-        let step = step_at(START);
-        assert_eq!(verdict, Verdict::Accepted(Proof::Otp { authenticator, step }));
+        let (authenticator, factor) = (Phone(other).id(), step_at(START));
+        assert_eq!(verdict, Verdict::Accepted(Proof::Otp { authenticator, factor }));
     }
+}
+
+#[test]
+fn of_several_phones_with_a_code_the_first_one_spends_it() {
+    let enrolled = Host::with_phones([1]).phones[0];
+    let authenticators = [5, 3].map(|id| {
+        let id = AuthenticatorId(id);
+        Authenticator { id, ..enrolled.authenticator() }
+    });
+    let account = Account { authenticators: authenticators.into(), throttle: Throttle::default() };
+    let otp = PHONE.otp_at(START);
+    let judgement = judge(&account, &otp, &Source::Local, START, &Rules::default());
+    let spent = judgement.store(|change| {
+        assert_eq!(change.spent, Some((AuthenticatorId(5), step_at(START))));
+        Ok::<_, ()>(())
+    });
+    let (authenticator, factor) = (AuthenticatorId(5), step_at(START));
+    assert_eq!(spent, Ok(Verdict::Accepted(Proof::Otp { authenticator, factor })));
+}
+
+// Phones 6 and 15 both show 083622 in step 60,001,614.
+#[test]
+fn a_code_that_is_spent_on_one_phone_is_good_once_on_another_that_shows_it_too() {
+    let (step, now) = (MovingFactor(60_001_614), Timestamp::from_unix(60_001_614 * 30));
+    let mut host = Host::with_phones([6, 15]);
+    for phone in [6, 15] {
+        let (authenticator, factor) = (Phone(phone).id(), step);
+        let verdict = host.attempt(&typed("083622"), &Source::Local, now);
+        assert_eq!(verdict, Verdict::Accepted(Proof::Otp { authenticator, factor }));
+    }
+    let verdict = host.attempt(&typed("083622"), &Source::Local, now);
+    assert_eq!(verdict, Verdict::Refused(Refusal::Replayed(Phone(6).id())));
+}
+
+#[test]
+fn removing_a_phone_revives_nothing_of_another() {
+    let mut host = Host::with_phones([7, 1]);
+    for phone in [Phone(7), PHONE] {
+        host.attempt(&phone.otp_at(START), &Source::Local, START);
+    }
+    host.phones.remove(0);
+    let verdict = host.attempt(&PHONE.otp_at(START), &Source::Local, START);
+    assert_eq!(verdict, Verdict::Refused(Refusal::Replayed(ID)));
+    let verdict = host.attempt(&Phone(7).otp_at(START), &Source::Local, START);
+    assert_eq!(verdict, Verdict::Refused(Refusal::WrongCode));
 }
 
 // RFC 6238 5.2: a login every step works, with a clock that runs evenly.
@@ -123,18 +169,17 @@ proptest! {
     ) {
         let mut host = Host::with_phones([1, 2]);
         host.rules.window = Window::new(window).unwrap();
-        let mut latest = BTreeMap::<AuthenticatorId, TimeStep>::new();
+        let mut latest = BTreeMap::<AuthenticatorId, MovingFactor>::new();
         let mut now: Timestamp = START;
         for Turn { tick, phone, offset, power_cut } in turns {
             now = moved(now, tick);
-            let step = TimeStep(step_at(now).0.saturating_add_signed(offset));
-            let otp = typed(&Phone(phone).code(step));
+            let otp = Phone(phone).otp(step_at(now).0.saturating_add_signed(offset));
             if power_cut {
                 host.attempt_in_a_power_cut(&otp, &Source::Local, now);
-            } else if let Verdict::Accepted(Proof::Otp { authenticator, step }) =
+            } else if let Verdict::Accepted(Proof::Otp { authenticator, factor }) =
                 host.attempt(&otp, &Source::Local, now)
             {
-                prop_assert!(latest.insert(authenticator, step) < Some(step));
+                prop_assert!(latest.insert(authenticator, factor) < Some(factor));
             }
             host.unlock();
         }
@@ -145,11 +190,12 @@ proptest! {
 #[test]
 fn digits_that_two_steps_share_are_accepted_once() {
     let secret = || SharedSecret::from_bytes(b"12345678901234567890").unwrap();
-    let (parameters, later) = (TotpParameters::default(), TimeStep(910_738));
+    let (parameters, later) = (Parameters::default(), MovingFactor(910_738));
     let now = Timestamp::from_unix(later.0 * 30);
     let otp = typed("911617");
-    let at = |last_step| {
-        let phone = Authenticator { id: ID, parameters, secret: secret(), last_step };
+    let at = |last_spent| {
+        let record = ReplayRecord { last_spent, out_of_step: None };
+        let phone = Authenticator { id: ID, parameters, secret: secret(), record };
         let account = Account { authenticators: vec![phone], throttle: Throttle::default() };
         let judgement = judge(&account, &otp, &Source::Local, now, &Rules::default());
         judgement.store(|_| Ok::<_, ()>(())).unwrap()

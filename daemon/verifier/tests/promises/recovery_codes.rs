@@ -24,7 +24,7 @@ fn an_accepted_recovery_code_is_spent_and_clears_its_lane() {
     assert_eq!(host.throttle().failures(), 4);
     assert_eq!(host.recover(Some(CODE), &Source::Local, START), accepted());
     assert_eq!(host.last_change.spent_recovery_code, Some(CODE));
-    assert_eq!(host.last_change.spent_step, None);
+    assert_eq!(host.last_change.spent, None);
     assert_eq!(host.throttle().failures(), 0);
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use twinlock_verifier::{
-    Account, Answer, Authenticator, AuthenticatorId, Change, Closure, Lane, LaneKey, Otp,
-    RecoveryAttempt, RecoveryCodeId, Rules, SharedSecret, Source, Throttle, TimeStep, Timestamp,
-    TotpParameters, Verdict, charge_recovery, hotp, judge, redeem,
+    Account, Answer, Authenticator, AuthenticatorId, Change, Closure, Confirmed, Kind, Lane,
+    LaneKey, MovingFactor, Otp, Parameters, Pending, Period, RecoveryAttempt, RecoveryCodeId,
+    ReplayRecord, RightTicket, Rules, SharedSecret, Source, Throttle, Timestamp, Verdict,
+    charge_recovery, hotp, judge, judge_first_code, redeem, redeem_ticket,
 };
 
 /// Monday morning.
@@ -37,8 +38,8 @@ pub(crate) fn network(address: &str) -> Source {
     Source::from_pam(Some(address), Some("ssh"), "here")
 }
 
-pub(crate) fn step_at(now: Timestamp) -> TimeStep {
-    TimeStep::at(now, TotpParameters::default().period)
+pub(crate) fn step_at(now: Timestamp) -> MovingFactor {
+    MovingFactor::at(now, Period::default())
 }
 
 pub(crate) fn typed(text: &str) -> Otp {
@@ -51,6 +52,7 @@ pub(crate) fn wrong() -> Otp {
     typed("0000000")
 }
 
+/// A phone that shows time steps or a token that counts: a secret makes the same codes in both.
 #[derive(Clone, Copy)]
 pub(crate) struct Phone(pub(crate) u8);
 
@@ -59,9 +61,17 @@ impl Phone {
         SharedSecret::from_bytes(&[self.0; 20]).unwrap()
     }
 
-    pub(crate) fn code(self, step: TimeStep) -> String {
-        let TotpParameters { algorithm, digits, .. } = TotpParameters::default();
-        format!("{:06}", hotp(&self.secret(), step.0, algorithm, digits))
+    pub(crate) fn id(self) -> AuthenticatorId {
+        AuthenticatorId(i64::from(self.0))
+    }
+
+    pub(crate) fn code(self, MovingFactor(factor): MovingFactor) -> String {
+        let Parameters { algorithm, digits, .. } = Parameters::default();
+        format!("{:06}", hotp(&self.secret(), factor, algorithm, digits))
+    }
+
+    pub(crate) fn otp(self, factor: u64) -> Otp {
+        typed(&self.code(MovingFactor(factor)))
     }
 
     pub(crate) fn otp_at(self, now: Timestamp) -> Otp {
@@ -69,10 +79,26 @@ impl Phone {
     }
 }
 
+/// What a disk holds of a phone.
+#[derive(Clone, Copy)]
+pub(crate) struct Enrolled {
+    pub(crate) phone: Phone,
+    pub(crate) kind: Kind,
+    pub(crate) record: ReplayRecord,
+}
+
+impl Enrolled {
+    pub(crate) fn authenticator(self) -> Authenticator {
+        let parameters = Parameters { kind: self.kind, ..Parameters::default() };
+        let (id, secret) = (self.phone.id(), self.phone.secret());
+        Authenticator { id, parameters, secret, record: self.record }
+    }
+}
+
 /// What a disk holds. Every attempt reads it anew, as after a restart.
 #[derive(Default)]
 pub(crate) struct Host {
-    pub(crate) phones: Vec<(Phone, Option<TimeStep>)>,
+    pub(crate) phones: Vec<Enrolled>,
     pub(crate) rows: Vec<(String, Lane)>,
     pub(crate) rules: Rules,
     pub(crate) last_change: Change,
@@ -80,8 +106,21 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn with_phones(phones: impl IntoIterator<Item = u8>) -> Self {
-        let phones = phones.into_iter().map(|phone| (Phone(phone), None)).collect();
-        Self { phones, ..Self::default() }
+        Self::with(phones, Kind::Totp(Period::default()))
+    }
+
+    pub(crate) fn with_tokens(phones: impl IntoIterator<Item = u8>) -> Self {
+        Self::with(phones, Kind::Hotp)
+    }
+
+    fn with(phones: impl IntoIterator<Item = u8>, kind: Kind) -> Self {
+        let record = ReplayRecord::default();
+        let enrolled = |phone| Enrolled { phone: Phone(phone), kind, record };
+        Self { phones: phones.into_iter().map(enrolled).collect(), ..Self::default() }
+    }
+
+    pub(crate) fn record(&mut self, phone: Phone) -> &mut ReplayRecord {
+        &mut self.phones.iter_mut().find(|of| of.phone.0 == phone.0).unwrap().record
     }
 
     pub(crate) fn throttle(&self) -> Throttle {
@@ -111,6 +150,18 @@ impl Host {
         judgement.store(|change| self.apply(change)).unwrap()
     }
 
+    /// A first code of a pending enrolment, judged and stored.
+    pub(crate) fn first_code(
+        &mut self,
+        pending: &Pending,
+        otp: &Otp,
+        source: &Source,
+        now: Timestamp,
+    ) -> Verdict<Confirmed> {
+        let judgement = judge_first_code(pending, &self.throttle(), otp, source, now, &self.rules);
+        judgement.store(|change| self.apply(change)).unwrap()
+    }
+
     /// An attempt whose transaction does not commit.
     pub(crate) fn attempt_in_a_power_cut(&self, otp: &Otp, source: &Source, now: Timestamp) {
         let judgement = judge(&self.account(), otp, source, now, &self.rules);
@@ -135,20 +186,29 @@ impl Host {
         Ok(judgement.store(|change| self.apply(change)).unwrap())
     }
 
-    fn account(&self) -> Account {
-        let authenticators = self.phones.iter().map(|(phone, last_step)| Authenticator {
-            id: AuthenticatorId(i64::from(phone.0)),
-            parameters: TotpParameters::default(),
-            secret: phone.secret(),
-            last_step: *last_step,
-        });
-        Account { authenticators: authenticators.collect(), throttle: self.throttle() }
+    /// Both halves for a ticket.
+    pub(crate) fn redeem_ticket(
+        &mut self,
+        matched: bool,
+        now: Timestamp,
+    ) -> Result<Verdict<RightTicket>, Closure> {
+        let attempt = self.charge_recovery(now)?;
+        let judgement = redeem_ticket(attempt, &self.throttle(), matched);
+        Ok(judgement.store(|change| self.apply(change)).unwrap())
+    }
+
+    pub(crate) fn account(&self) -> Account {
+        let authenticators = self.phones.iter().map(|phone| phone.authenticator()).collect();
+        Account { authenticators, throttle: self.throttle() }
     }
 
     fn apply(&mut self, change: &Change) -> Result<(), &'static str> {
-        if let Some((AuthenticatorId(spender), step)) = change.spent_step {
-            let of_spender = |(phone, _): &&mut (Phone, _)| i64::from(phone.0) == spender;
-            self.phones.iter_mut().find(of_spender).unwrap().1 = Some(step);
+        let phone = |AuthenticatorId(id)| Phone(u8::try_from(id).unwrap());
+        if let Some((id, spent)) = change.spent {
+            *self.record(phone(id)) = ReplayRecord { last_spent: Some(spent), out_of_step: None };
+        }
+        if let Some((id, counter)) = change.out_of_step {
+            self.record(phone(id)).out_of_step = Some(counter);
         }
         if let Some(throttle) = &change.throttle {
             self.keep(throttle);

@@ -17,7 +17,7 @@ use std::{
 
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use nix::sys::signal::Signal;
-use twinlock_interface::proxy::EnrollmentProxy;
+use twinlock_interface::{Request, proxy::EnrollmentProxy};
 use twinlock_tests::{
     Host,
     bus::block_on,
@@ -70,7 +70,7 @@ fn begin_in_twinlock(host: &Host, people: &mut [Person]) {
         for some in people.chunks_mut(AT_ONCE) {
             let begin = |person: &Person| {
                 let (daemon, name) = (daemon.clone(), person.name.clone());
-                tokio::spawn(async move { daemon.begin(&name).await.unwrap() })
+                tokio::spawn(async move { daemon.begin(&name, &Request::default()).await.unwrap() })
             };
             let calls: Vec<_> = some.iter().map(begin).collect();
             for (person, call) in some.iter_mut().zip(calls) {
@@ -94,7 +94,7 @@ fn confirm_in_twinlock() {
          INSERT INTO throttle_lanes (uid, lane, failures, last_accept)
             SELECT uid, '{source}', 0, started_at FROM authenticators WHERE confirmed_at IS NULL;
          UPDATE authenticators SET confirmed_at = started_at, last_accepted_at = started_at,
-            last_step = started_at / {PERIOD} - 1 WHERE confirmed_at IS NULL;
+            last_spent = started_at / {PERIOD} - 1 WHERE confirmed_at IS NULL;
          COMMIT;"
     );
     run(as_root("sqlite3").args(["-bail", DATABASE]), &sql).expect_success("sqlite3");

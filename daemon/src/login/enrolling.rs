@@ -1,0 +1,271 @@
+//! Enrolment inside the login that requires it: the key, its first code, the recovery codes, and on
+//! into the session.
+//!
+//! - MUST charge a wrong first code as a wrong code (I6).
+//! - MUST go on with the very key that was shown, and with no other.
+//! - MUST spend the first code when it is judged, and let the authenticator count only once the
+//!   recovery codes are noted: a connection cut before leaves a pending enrolment to go on with (I18).
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{task::JoinSet, time::timeout};
+use twinlock_interface::Step;
+use twinlock_verifier::{
+    answer::{Answer, Otp},
+    authenticator::AuthenticatorId,
+    enrollment::{Confirmed, Pending},
+    judge::{self, Proof, Refusal, Verdict},
+    source::Source,
+    throttle::{Limits, Throttle},
+    time::Timestamp,
+};
+use zeroize::Zeroizing;
+
+use super::{Next, ask, record, record_login, refused, remember, throttled};
+use crate::{
+    audit::{Action, Outcome},
+    clock,
+    daemon::Daemon,
+    enroll::{self, complete_first},
+    failure::{Failure, refusal_word},
+    identity::Identity,
+    messages::Message,
+    picture::half_blocks,
+    proof::OnAccept,
+    recovery_hash::{self, SetFor},
+    sessions::{FirstCode, Noted, Session, Stage},
+    store::{Records, StoreError, accounts::Uncharged, authenticators::Origin},
+    vault::Vault,
+};
+
+/// Wrong codes after which a login ends, as one does that asks for a code.
+const TRIES: u8 = 3;
+/// How long the last answer waits for the hashes: less than the module waits for the daemon.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Shows the key, and asks for its first code.
+pub(super) async fn offer(
+    daemon: &Daemon,
+    session: &Session,
+    identity: &Identity,
+) -> Result<Next, Failure> {
+    let origin = Origin::Login(session.source);
+    let pending = match enroll::begin_in_login(daemon, identity, origin).await {
+        Ok(pending) => pending,
+        // Enrolled since this login began.
+        Err(Failure::ProofRequired) => return Ok(ended()),
+        Err(failure) => return Err(failure),
+    };
+    record(daemon, session, Action::EnrollmentBegin, Outcome::Done, "login");
+    let so_far = FirstCode { pending: pending.authenticator().id, tries_left: TRIES, plain: false };
+    Ok(Next::Ask(page(daemon, identity, &pending, so_far), Stage::FirstCode(so_far)))
+}
+
+/// The key that is being enrolled.
+fn page(daemon: &Daemon, identity: &Identity, pending: &Pending, so_far: FirstCode) -> Step {
+    let material = enroll::material(daemon, identity, pending);
+    let key = grouped(&material.secret_base32);
+    let picture = if so_far.plain { None } else { half_blocks(&material.key_uri) };
+    let (issuer, user) = (&daemon.issuer(), identity.name.as_str());
+    let parameters = &pending.authenticator().parameters;
+    ask(&match &picture {
+        Some(picture) => Message::EnrollByPicture { picture, key: &key },
+        None => Message::EnrollByHand { issuer, user, key: &key, parameters },
+    })
+}
+
+/// Holds an answer against the pending enrolment that was shown.
+pub(super) async fn first_code(
+    daemon: &Daemon,
+    session: &Session,
+    identity: &Identity,
+    so_far: FirstCode,
+    answer: Answer,
+) -> Result<Next, Failure> {
+    let Answer::Otp(otp) = answer else {
+        return no_code(daemon, identity, so_far).await;
+    };
+    let now = clock::now();
+    Ok(match judge_first(daemon, session, identity, so_far, otp, now).await? {
+        None => ended(),
+        Some(Verdict::Accepted(confirmed)) => show_recovery_codes(daemon, confirmed)?,
+        Some(Verdict::Refused(refusal)) => again(daemon, session, so_far, &refusal),
+        Some(Verdict::Throttled(closure)) => throttled(&closure, now),
+    })
+}
+
+/// Nothing that could be a code: perhaps the picture was not to be seen; perhaps nobody is there, and
+/// a program answers.
+async fn no_code(daemon: &Daemon, identity: &Identity, so_far: FirstCode) -> Result<Next, Failure> {
+    if so_far.plain {
+        let text = Message::EnrollAtTerminal.text();
+        return Ok(Next::End(Step::Refuse { text }, Outcome::Refused, "malformed"));
+    }
+    let still = Still::new(daemon, identity, so_far);
+    let pending = daemon.store.run(move |records| still.pending(records)).await?;
+    let so_far = FirstCode { plain: true, ..so_far };
+    Ok(match pending {
+        Some((pending, _)) => {
+            Next::Ask(page(daemon, identity, &pending, so_far), Stage::FirstCode(so_far))
+        }
+        None => ended(),
+    })
+}
+
+fn again(daemon: &Daemon, session: &Session, so_far: FirstCode, refusal: &Refusal) -> Next {
+    match so_far.tries_left.checked_sub(1) {
+        None | Some(0) => refused(refusal),
+        Some(tries_left) => {
+            record_login(daemon, session, Outcome::Refused, refusal_word(refusal));
+            let stage = Stage::FirstCode(FirstCode { tries_left, ..so_far });
+            Next::Ask(ask(&Message::FirstCodeWrong), stage)
+        }
+    }
+}
+
+/// The pending enrolment that a login has shown, if it is still there.
+struct Still {
+    identity: Identity,
+    id: AuthenticatorId,
+    now: Timestamp,
+    lifetime: Duration,
+    vault: Arc<Vault>,
+}
+
+impl Still {
+    fn new(daemon: &Daemon, identity: &Identity, so_far: FirstCode) -> Self {
+        Self {
+            identity: identity.clone(),
+            id: so_far.pending,
+            now: clock::now(),
+            lifetime: daemon.config.pending_lifetime,
+            vault: daemon.vault.clone(),
+        }
+    }
+
+    /// With the account's throttle. Nothing when it was cancelled, exchanged or confirmed, or has
+    /// expired, while the person looked at it.
+    fn pending(&self, records: &Records<'_>) -> Result<Option<(Pending, Throttle)>, StoreError> {
+        let record = records.record_of(&self.identity)?;
+        let Some(sealed) = record.pending.filter(|sealed| sealed.authenticator.id == self.id)
+        else {
+            return Ok(None);
+        };
+        let pending = sealed.unseal(&self.vault)?;
+        let usable = record.confirmed.is_empty() && !pending.is_expired(self.now, self.lifetime);
+        Ok(usable.then_some((pending, record.throttle)))
+    }
+}
+
+async fn judge_first(
+    daemon: &Daemon,
+    session: &Session,
+    identity: &Identity,
+    so_far: FirstCode,
+    otp: Otp,
+    now: Timestamp,
+) -> Result<Option<Verdict<Confirmed>>, Failure> {
+    let still = Still::new(daemon, identity, so_far);
+    let (source, rules) = (session.source, daemon.config.rules);
+    let judged = daemon.store.run(move |records| {
+        let Some((pending, throttle)) = still.pending(records)? else { return Ok(None) };
+        let judgement = judge::judge_first_code(&pending, &throttle, &otp, &source, now, &rules);
+        let verdict =
+            judgement.store(|change| records.apply(&still.identity, &throttle, change, now))?;
+        if let Verdict::Refused(Refusal::Replayed(_)) = verdict {
+            records.count_uncharged(Uncharged::Replayed)?;
+        }
+        Ok(Some(verdict))
+    });
+    Ok(judged.await?)
+}
+
+/// Shows fresh recovery codes, whose hashes are worked out while they are noted.
+fn show_recovery_codes(daemon: &Daemon, confirmed: Confirmed) -> Result<Next, Failure> {
+    let codes = recovery_hash::fresh_codes()?;
+    let shown: Vec<Zeroizing<String>> = codes.iter().map(|code| code.to_display()).collect();
+    let step = ask(&Message::NoteRecoveryCodes(&shown));
+    let hasher = daemon.recovery_hasher.clone();
+    let mut hashes = JoinSet::new();
+    hashes.spawn(async move {
+        let turn = hasher.set_turn(SetFor::Login).await?;
+        hasher.hash_set(turn, &codes).await
+    });
+    Ok(Next::Ask(step, Stage::Noted(Noted { confirmed, hashes })))
+}
+
+/// The recovery codes are noted: from now on the authenticator counts.
+pub(super) async fn noted(
+    daemon: &Daemon,
+    session: &Session,
+    identity: &Identity,
+    mut noted: Noted,
+) -> Result<Next, Failure> {
+    let Ok(hashed) = timeout(PATIENCE, noted.hashes.join_next()).await else {
+        return Ok(Next::Ask(ask(&Message::NotReady), Stage::Noted(noted)));
+    };
+    let died = Failure::Internal("a hashing task ended early");
+    let Some(Ok(hashes)) = hashed else { return Err(died) };
+    let completion = Completion {
+        identity: identity.clone(),
+        confirmed: noted.confirmed,
+        hashes: hashes?,
+        source: session.source,
+        now: clock::now(),
+        limits: daemon.config.rules.limits,
+    };
+    let remember = remember(daemon, session, completion.now);
+    let completed = daemon.store.run(move |records| completion.carry_out(records, &remember));
+    if !completed.await? {
+        return Ok(ended());
+    }
+    record(daemon, session, Action::EnrollmentConfirm, Outcome::Done, "login");
+    let text = Message::Enrolled.text();
+    Ok(Next::End(Step::Accept { text }, Outcome::Accepted, "enrolled"))
+}
+
+/// An enrolment whose recovery codes are noted.
+struct Completion {
+    identity: Identity,
+    confirmed: Confirmed,
+    hashes: Vec<String>,
+    source: Source,
+    now: Timestamp,
+    limits: Limits,
+}
+
+impl Completion {
+    /// Whether the pending enrolment was still there to be completed; somebody may have cancelled it
+    /// since, or confirmed it in another login.
+    fn carry_out(self, records: &Records<'_>, remember: &OnAccept<()>) -> Result<bool, StoreError> {
+        let Self { identity, confirmed, hashes, source, now, limits } = self;
+        let record = records.record_of(&identity)?;
+        let pending = record.pending.map(|pending| pending.authenticator.id);
+        if !record.confirmed.is_empty() || pending != Some(confirmed.authenticator()) {
+            return Ok(false);
+        }
+        complete_first(records, identity.uid, &confirmed, hashes, now)?;
+        let after = record.throttle.after_accept(&source, now, &limits);
+        records.write_throttle(identity.uid, &record.throttle, &after)?;
+        let (authenticator, factor) = (confirmed.authenticator(), confirmed.spent());
+        remember(records, &identity, &Proof::Otp { authenticator, factor })?;
+        Ok(true)
+    }
+}
+
+fn ended() -> Next {
+    let text = Message::EnrollAgain.text();
+    Next::End(Step::Refuse { text }, Outcome::Refused, "not-pending")
+}
+
+/// Four symbols at a time, as people type them.
+fn grouped(key: &str) -> Zeroizing<String> {
+    let mut grouped = Zeroizing::new(String::with_capacity(key.len().saturating_mul(2)));
+    for (position, symbol) in key.chars().enumerate() {
+        if position > 0 && position.is_multiple_of(4) {
+            grouped.push(' ');
+        }
+        grouped.push(symbol);
+    }
+    grouped
+}
