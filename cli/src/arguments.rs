@@ -237,8 +237,14 @@ mod tests {
         for status in ["0    done", "1    refused", "2    the command line", "3    twinlockd"] {
             assert!(help.contains(status), "{status}");
         }
+        every_subcommand_has_examples(&mut command);
+    }
+
+    fn every_subcommand_has_examples(command: &mut clap::Command) {
         for subcommand in command.get_subcommands_mut().filter(|c| c.get_name() != "help") {
-            assert!(subcommand.render_long_help().to_string().contains("Examples:"));
+            let help = subcommand.render_long_help().to_string();
+            assert!(help.contains("Examples:"), "{help}");
+            every_subcommand_has_examples(subcommand);
         }
     }
 }

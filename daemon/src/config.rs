@@ -146,35 +146,11 @@ impl Config {
     }
 
     fn check(file: File) -> Result<Self, ConfigError> {
-        let defaults = Limits::default();
-        let window = match file.window {
-            None => Window::default(),
-            Some(steps) => Window::new(steps).map_err(|_| ConfigError::OutOfBounds {
-                key: "window",
-                allowed: "0, 1 or 2 time steps",
-            })?,
-        };
-        let look_ahead = match file.look_ahead {
-            None => LookAhead::default(),
-            Some(counters) => LookAhead::new(counters).map_err(|_| ConfigError::OutOfBounds {
-                key: "look_ahead",
-                allowed: "1 to 50 counters",
-            })?,
-        };
         let enroll_until = file.enroll_until.as_ref().map(moment).transpose()?;
         if (file.unenrolled == Unenrolled::Enroll) != enroll_until.is_some() {
             return Err(ConfigError::OutOfBounds {
                 key: "enroll_until",
                 allowed: "given together with unenrolled = \"enroll\", and only then",
-            });
-        }
-        let lock_for = bounded(file.lock.minutes, 15, 1..=1440, "lock.minutes", "1 to 1440")? * 60;
-        let lock_at_most =
-            bounded(file.lock.at_most_hours, 24, 1..=168, "lock.at_most_hours", "1 to 168")? * 3600;
-        if lock_at_most < lock_for {
-            return Err(ConfigError::OutOfBounds {
-                key: "lock.at_most_hours",
-                allowed: "no shorter than lock.minutes",
             });
         }
         if let Some(issuer) = &file.issuer
@@ -185,38 +161,57 @@ impl Config {
                 allowed: "1 to 64 bytes without control characters",
             });
         }
+        let session =
+            bounded(file.session_seconds, 300, 10..=3600, "session_seconds", "10 to 3600")?;
+        let pending =
+            bounded(file.pending_minutes, 15, 1..=1440, "pending_minutes", "1 to 1440")? * 60;
+        let rules = Rules {
+            window: window(file.window)?,
+            look_ahead: look_ahead(file.look_ahead)?,
+            limits: limits(&file.lock)?,
+        };
         Ok(Self {
             issuer: file.issuer,
             unenrolled: file.unenrolled,
             enroll_until,
-            session_lifetime: Duration::from_secs(bounded(
-                file.session_seconds,
-                300,
-                10..=3600,
-                "session_seconds",
-                "10 to 3600",
-            )?),
-            pending_lifetime: Duration::from_secs(
-                bounded(file.pending_minutes, 15, 1..=1440, "pending_minutes", "1 to 1440")? * 60,
-            ),
+            session_lifetime: Duration::from_secs(session),
+            pending_lifetime: Duration::from_secs(pending),
+            rules,
             remember: remember(file.remember)?,
-            rules: Rules {
-                window,
-                look_ahead,
-                limits: Limits {
-                    // Zero would mean "no limit" to one reader and "always locked" to another.
-                    lock_after: failures(file.lock.after, defaults.lock_after, "lock.after")?,
-                    lock_for: Duration::from_secs(lock_for),
-                    lock_at_most: Duration::from_secs(lock_at_most),
-                    close_after: failures(
-                        file.lock.close_after,
-                        defaults.close_after,
-                        "lock.close_after",
-                    )?,
-                },
-            },
         })
     }
+}
+
+fn window(steps: Option<u32>) -> Result<Window, ConfigError> {
+    let out_of_bounds =
+        |_| ConfigError::OutOfBounds { key: "window", allowed: "0, 1 or 2 time steps" };
+    steps.map_or(Ok(Window::default()), |steps| Window::new(steps).map_err(out_of_bounds))
+}
+
+fn look_ahead(counters: Option<u32>) -> Result<LookAhead, ConfigError> {
+    let out_of_bounds =
+        |_| ConfigError::OutOfBounds { key: "look_ahead", allowed: "1 to 50 counters" };
+    counters.map_or(Ok(LookAhead::default()), |n| LookAhead::new(n).map_err(out_of_bounds))
+}
+
+fn limits(lock: &Lock) -> Result<Limits, ConfigError> {
+    let defaults = Limits::default();
+    let lock_for = bounded(lock.minutes, 15, 1..=1440, "lock.minutes", "1 to 1440")? * 60;
+    let lock_at_most =
+        bounded(lock.at_most_hours, 24, 1..=168, "lock.at_most_hours", "1 to 168")? * 3600;
+    if lock_at_most < lock_for {
+        return Err(ConfigError::OutOfBounds {
+            key: "lock.at_most_hours",
+            allowed: "no shorter than lock.minutes",
+        });
+    }
+    Ok(Limits {
+        // Zero would mean "no limit" to one reader and "always locked" to another.
+        lock_after: failures(lock.after, defaults.lock_after, "lock.after")?,
+        lock_for: Duration::from_secs(lock_for),
+        lock_at_most: Duration::from_secs(lock_at_most),
+        close_after: failures(lock.close_after, defaults.close_after, "lock.close_after")?,
+    })
 }
 
 /// A date means its first moment where the host is.
@@ -297,6 +292,7 @@ mod tests {
     fn an_empty_file_is_the_documented_default() {
         let config = parse("").unwrap();
         assert_eq!(config.unenrolled, Unenrolled::Refuse);
+        assert_eq!((config.rules.window, config.rules.look_ahead), Default::default());
         assert_eq!(config.session_lifetime, Duration::from_secs(300));
         assert_eq!(config.pending_lifetime, Duration::from_secs(900));
         assert_eq!(config.rules.limits.lock_after.get(), 5);
@@ -343,27 +339,30 @@ mod tests {
 
     #[test]
     fn a_limit_can_be_neither_off_nor_beyond_the_standard() {
-        for text in [
-            "[lock]\nafter = 0",
-            "[lock]\nafter = 101",
-            "[lock]\nclose_after = 0",
-            "[lock]\nclose_after = 101",
-            "[lock]\nminutes = 0",
-            "[lock]\nminutes = 90\nat_most_hours = 1",
-            "window = 3",
-            "session_seconds = 0",
-            "pending_minutes = 0",
-            "issuer = \"\"",
-            "look_ahead = 0",
-            "look_ahead = 51",
-            "[remember]\nminutes = 1441",
-            "[remember]\nservices = [\"\"]",
-            "unenrolled = \"enroll\"",
-            "enroll_until = 2030-01-31",
-            "unenrolled = \"enroll\"\nenroll_until = 12:00:00",
-            "unenrolled = \"enroll\"\nenroll_until = 2030-01-31T12:00:00",
+        for (key, text) in [
+            ("lock.after", "[lock]\nafter = 0"),
+            ("lock.after", "[lock]\nafter = 101"),
+            ("lock.close_after", "[lock]\nclose_after = 0"),
+            ("lock.close_after", "[lock]\nclose_after = 101"),
+            ("lock.minutes", "[lock]\nminutes = 0"),
+            ("lock.at_most_hours", "[lock]\nminutes = 90\nat_most_hours = 1"),
+            ("window", "window = 3"),
+            ("session_seconds", "session_seconds = 0"),
+            ("pending_minutes", "pending_minutes = 0"),
+            ("issuer", "issuer = \"\""),
+            ("look_ahead", "look_ahead = 0"),
+            ("look_ahead", "look_ahead = 51"),
+            ("remember.minutes", "[remember]\nminutes = 1441"),
+            ("remember.services", "[remember]\nservices = [\"\"]"),
+            ("enroll_until", "unenrolled = \"enroll\""),
+            ("enroll_until", "enroll_until = 2030-01-31"),
+            ("enroll_until", "unenrolled = \"enroll\"\nenroll_until = 12:00:00"),
+            ("enroll_until", "unenrolled = \"enroll\"\nenroll_until = 2030-01-31T12:00:00"),
         ] {
-            assert!(matches!(parse(text), Err(ConfigError::OutOfBounds { .. })), "{text}");
+            let Err(ConfigError::OutOfBounds { key: named, .. }) = parse(text) else {
+                panic!("{text}")
+            };
+            assert_eq!(named, key, "{text}");
         }
     }
 }

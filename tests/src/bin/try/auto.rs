@@ -44,6 +44,7 @@ pub(crate) fn show(host: &Host) {
     assert!(outcome.stdout.ends_with("\nroot\n"), "sudo did not run the command");
 
     lock_and_ways_out(host, &by_password, &alice, &phone, &recovery_codes);
+    enrolment_in_a_login(host, &by_password);
 
     step("The system log has it all, and no code");
     let log = host.syslog.lines();
@@ -71,6 +72,19 @@ fn enrolment(host: &Host, alice: &User) -> (Phone, Vec<String>) {
         outcome.stdout.split_whitespace().filter(is_recovery_code).map(str::to_owned).collect();
     assert_eq!(recovery_codes.len(), 10, "ten recovery codes");
     (phone, recovery_codes)
+}
+
+fn enrolment_in_a_login(host: &Host, sshd: &Sshd) {
+    step("Who has no second factor gets one in the login that asks for it");
+    host.enroll_in_logins();
+    let bob = host.user("bob");
+    let words = format!("ssh bob@{}", sshd.name);
+    let mut terminal = at_terminal("bob", &words, sshd.ssh(&bob, &PROOF));
+    terminal.answer(PASSWORD_PROMPT, &bob.password);
+    let phone = host.phone_with(&terminal.key_page());
+    let _ = terminal.finish_enrolling(&phone);
+    must_let_in(&screen(terminal), &bob);
+    must_let_in(&ssh(sshd, &bob, &phone.fresh_code()), &bob);
 }
 
 fn lock_and_ways_out(
@@ -117,10 +131,10 @@ fn locked(sshd: &Sshd, alice: &User, code: &str) -> Outcome {
     screen(terminal)
 }
 
-fn ssh(sshd: &Sshd, alice: &User, code: &str) -> Outcome {
-    typed("alice", &format!("ssh alice@{}", sshd.name));
+fn ssh(sshd: &Sshd, user: &User, code: &str) -> Outcome {
+    typed(&user.name, &format!("ssh {}@{}", user.name, sshd.name));
     remark(&format!("typing the password or showing the key, then {code}"));
-    let outcome = sshd.login(alice, code, &PROOF);
+    let outcome = sshd.login(user, code, &PROOF);
     said(&outcome);
     outcome
 }
