@@ -139,7 +139,7 @@ impl Message<'_> {
             Self::EnrollByHand { issuer, user, key, parameters } => {
                 return format!(
                     "\nAdd this to the authenticator app by hand:\n\
-                     Name: {} {}\nKey:  {key}\nType: {}\n\n\
+                     Name: {} {}\nKey:\n{key}\nType: {}\n\n\
                      The key stays the same for a while: if this takes long,\nlog in again.\n\
                      Code from the app: ",
                     printable(issuer),

@@ -4,7 +4,7 @@ use qrcode::{Color, EcLevel, QrCode};
 use zeroize::Zeroizing;
 
 /// Light modules around the code. ISO/IEC 18004 asks for four; on a dark screen readers take two, and
-/// a login shows all of the code on 24 lines.
+/// a login shows all of the code on 24 lines, as long as the names in it are not long.
 const QUIET_ZONE: usize = 2;
 /// What the narrowest terminal shows that is promised a picture.
 const COLUMNS: usize = 80;

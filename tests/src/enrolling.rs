@@ -121,7 +121,7 @@ impl Screen {
     }
 
     /// Presses Enter at the page with the recovery codes, and again where that is asked for.
-    fn note(&self) {
+    pub fn note(&self) {
         let end = Instant::now() + Duration::from_secs(30);
         for asked in 0.. {
             self.type_line("");

@@ -29,13 +29,14 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
-    /// The word in the database.
-    fn word(&self) -> String {
+    /// The word in the database. `None` for places that nobody can tell apart: what was begun there
+    /// is never gone on with.
+    fn word(&self) -> Option<String> {
         match self {
-            Self::Command => "command".to_owned(),
-            Self::Login(Source::Network(network)) => format!("login {network}"),
-            Self::Login(Source::Local) => "login local".to_owned(),
-            Self::Login(Source::OwnProgram | Source::Unidentified) => "login".to_owned(),
+            Self::Command => Some("command".to_owned()),
+            Self::Login(Source::Network(network)) => Some(format!("login {network}")),
+            Self::Login(Source::Local) => Some("login local".to_owned()),
+            Self::Login(Source::OwnProgram | Source::Unidentified) => None,
         }
     }
 }
@@ -89,7 +90,7 @@ impl SealedAuthenticator {
 impl SealedPending {
     /// Whether it was begun there.
     pub(crate) fn is_from(&self, origin: &Origin) -> bool {
-        self.begun_from == origin.word()
+        origin.word().is_some_and(|word| word == self.begun_from)
     }
 
     /// Opens the secret to show it again or to confirm it.
@@ -151,7 +152,7 @@ impl Records<'_> {
         let authenticator = self.insert(uid, new, started_at, None, vault)?;
         self.connection
             .prepare_cached("UPDATE authenticators SET begun_from = ?2 WHERE id = ?1")?
-            .execute(params![authenticator.id.0, origin.word()])?;
+            .execute(params![authenticator.id.0, origin.word().unwrap_or_default()])?;
         Ok(Pending::new(authenticator, started_at))
     }
 
