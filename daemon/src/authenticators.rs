@@ -41,8 +41,8 @@ pub(crate) async fn rename(
 
 /// The authenticator called `old`, if `new` is free.
 fn to_rename(record: &AccountRecord, old: &str, new: &str) -> Result<AuthenticatorId, Failure> {
-    let pending = record.pending.as_ref().map(|pending| pending.authenticator.name.as_str());
-    if old != new && (id_of(record, new).is_ok() || pending == Some(new)) {
+    let is_pending = record.pending.iter().any(|pending| pending.authenticator.name == new);
+    if old != new && (id_of(record, new).is_ok() || is_pending) {
         return Err(Failure::NameTaken);
     }
     id_of(record, old)

@@ -16,3 +16,10 @@ pub(crate) fn now() -> Timestamp {
 pub(crate) fn monotonic() -> Instant {
     Instant::now()
 }
+
+/// `14:03`, where the host is.
+pub(crate) fn time_of_day(time: Timestamp) -> String {
+    let seconds = i64::try_from(time.unix()).unwrap_or(i64::MAX);
+    let there = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX);
+    there.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M").to_string()
+}

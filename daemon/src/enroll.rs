@@ -49,18 +49,18 @@ pub(crate) async fn begin(
     let wanted = Wanted::read(&request)?;
     let start = Arc::new(Start::new(daemon, &account, wanted, Origin::Command)?);
     if record.confirmed.is_empty() || caller == 0 {
-        let pending = start.clone().carry_out_by_itself(daemon, caller == 0).await?;
-        return Ok(material(daemon, &account, &pending));
+        let begun = start.clone().carry_out_by_itself(daemon, caller == 0).await?;
+        return Ok(material(daemon, &account, begun.pending()));
     }
     let proof = proof.ok_or(Failure::ProofRequired)?;
     // Before the proof, so that it is not spent on what cannot be; and again with it.
     let first_look = start.clone();
     daemon.store.decide(move |records| first_look.plan(records).map(drop)).await?;
     let attempt = Attempt::by_command(caller, account.clone(), Answer::parse(&proof));
-    let carry_out: OnAccept<Result<Pending, Failure>> =
+    let carry_out: OnAccept<Result<Begun, Failure>> =
         Arc::new(move |records, _, _| proof::settled(start.carry_out(records, true)));
-    let pending = proof::prove(daemon, attempt, carry_out).await?.accepted()??;
-    Ok(material(daemon, &account, &pending))
+    let begun = proof::prove(daemon, attempt, carry_out).await?.accepted()??;
+    Ok(material(daemon, &account, begun.pending()))
 }
 
 /// The pending enrolment that a login shows: the one begun from there, or a new one.
@@ -68,7 +68,7 @@ pub(crate) async fn begin_in_login(
     daemon: &Daemon,
     account: &Identity,
     origin: Origin,
-) -> Result<Pending, Failure> {
+) -> Result<Begun, Failure> {
     let start = Start::new(daemon, account, Wanted::default(), origin)?;
     Arc::new(start).carry_out_by_itself(daemon, false).await
 }
@@ -85,10 +85,25 @@ struct Start {
     vault: Arc<Vault>,
 }
 
+/// A pending enrolment, and when.
+pub(crate) enum Begun {
+    Anew(Pending),
+    /// Somebody has seen its key.
+    Before(Pending),
+}
+
+impl Begun {
+    fn pending(&self) -> &Pending {
+        match self {
+            Self::Anew(pending) | Self::Before(pending) => pending,
+        }
+    }
+}
+
 /// What becomes of it.
 enum Plan {
     GoOn(Pending),
-    /// Under this name, once a pending enrolment that is in its way is dropped.
+    /// Under this name.
     Begin(String),
 }
 
@@ -114,24 +129,23 @@ impl Start {
         self: Arc<Self>,
         daemon: &Daemon,
         proved: bool,
-    ) -> Result<Pending, Failure> {
+    ) -> Result<Begun, Failure> {
         daemon.store.decide(move |records| self.carry_out(records, proved)).await
     }
 
-    fn carry_out(&self, records: &Records<'_>, proved: bool) -> Result<Pending, Failure> {
+    fn carry_out(&self, records: &Records<'_>, proved: bool) -> Result<Begun, Failure> {
         // Enrolled since it was looked at: another one takes a proof now.
         if !proved && !records.record_of(&self.account)?.confirmed.is_empty() {
             return Err(Failure::ProofRequired);
         }
         match self.plan(records)? {
-            Plan::GoOn(pending) => Ok(pending),
+            Plan::GoOn(pending) => Ok(Begun::Before(pending)),
             Plan::Begin(name) => {
                 let uid = self.account.uid;
-                records.drop_pending(uid)?;
                 records.ensure(&self.account)?;
                 let new = self.wanted.named(name, &self.fresh);
                 let begun = (&self.origin, self.now);
-                Ok(records.insert_pending(uid, new, begun, &self.vault)?)
+                Ok(Begun::Anew(records.insert_pending(uid, new, begun, &self.vault)?))
             }
         }
     }
@@ -139,7 +153,7 @@ impl Start {
     /// Looks whether it can be, and changes nothing.
     fn plan(&self, records: &Records<'_>) -> Result<Plan, Failure> {
         let record = records.record_of(&self.account)?;
-        if let Some(pending) = self.goes_on_with(record.pending.as_ref())? {
+        if let Some(pending) = self.goes_on_with(&record.pending)? {
             return Ok(Plan::GoOn(pending));
         }
         if record.confirmed.len() >= MAX_AUTHENTICATORS {
@@ -157,8 +171,8 @@ impl Start {
         }
     }
 
-    fn goes_on_with(&self, pending: Option<&SealedPending>) -> Result<Option<Pending>, Failure> {
-        let Some(sealed) = pending.filter(|sealed| sealed.is_from(&self.origin)) else {
+    fn goes_on_with(&self, pending: &[SealedPending]) -> Result<Option<Pending>, Failure> {
+        let Some(sealed) = pending.iter().find(|sealed| sealed.is_from(&self.origin)) else {
             return Ok(None);
         };
         let pending = sealed.unseal(&self.vault)?;
@@ -245,7 +259,10 @@ impl FirstCode {
     /// Changes nothing.
     fn confirmed_by(&self, records: &Records<'_>) -> Result<Match, Failure> {
         let record = records.record_of(&self.account)?;
-        let sealed = record.pending.ok_or(Failure::NoPendingEnrollment)?;
+        // One that a login shows is that login's to confirm.
+        let mut pending = record.pending.iter();
+        let sealed = pending.find(|sealed| sealed.is_from(&Origin::Command));
+        let sealed = sealed.ok_or(Failure::NoPendingEnrollment)?;
         let pending = sealed.unseal(&self.vault)?;
         if pending.is_expired(self.now, self.lifetime) {
             return Err(Failure::NoPendingEnrollment);
@@ -268,7 +285,8 @@ impl FirstCode {
     }
 }
 
-/// Makes the account's first authenticator of its pending enrolment, with fresh recovery codes.
+/// Makes the account's first authenticator of a pending enrolment, with fresh recovery codes; any
+/// other pending one ends.
 pub(crate) fn complete_first(
     records: &Records<'_>,
     uid: u32,
@@ -277,6 +295,7 @@ pub(crate) fn complete_first(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     records.confirm_pending(uid, confirmed, now)?;
+    records.drop_pending(uid)?;
     records.drop_ticket(uid)?;
     records.replace_recovery_codes(uid, &HashedSet { hashes, imported: false })
 }

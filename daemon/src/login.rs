@@ -129,6 +129,7 @@ async fn next(
             enrolling::first_code(daemon, session, identity, so_far, answer).await
         }
         Stage::Noted(noted) => enrolling::noted(daemon, session, identity, noted).await,
+        Stage::Outrun => Ok(enrolling::ended()),
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) enum Message<'a> {
     EnrollByPicture {
         picture: &'a str,
         key: &'a str,
+        /// At what time of the day an earlier login began to show it.
+        begun: Option<&'a str>,
     },
     /// The same in words that every terminal shows.
     EnrollByHand {
@@ -33,6 +35,7 @@ pub(crate) enum Message<'a> {
         key: &'a str,
         /// How codes are made.
         parameters: &'a Parameters,
+        begun: Option<&'a str>,
     },
     FirstCodeWrong,
     /// There is nobody at a terminal to enrol.
@@ -129,16 +132,21 @@ impl Message<'_> {
                 );
             }
             Self::Wait(wait) => return format!("Too many wrong codes: refused {}.", wait.words()),
-            Self::EnrollByPicture { picture, key } => {
+            Self::EnrollByPicture { picture, key, begun } => {
+                let why = begun.map_or_else(
+                    || "This account needs an authenticator app, and has none yet.".to_owned(),
+                    begun_words,
+                );
                 return format!(
-                    "\nThis account needs an authenticator app, and has none yet. Key to type in:\n\
+                    "\n{why} Key to type in:\n\
                      {key}\nor scan it. Enter alone shows the key without a picture.\n{picture}\n\
                      Code from the app: "
                 );
             }
-            Self::EnrollByHand { issuer, user, key, parameters } => {
+            Self::EnrollByHand { issuer, user, key, parameters, begun } => {
+                let begun = begun.map_or_else(String::new, |at| begun_words(at) + "\n");
                 return format!(
-                    "\nAdd this to the authenticator app by hand:\n\
+                    "\n{begun}Add this to the authenticator app by hand:\n\
                      Name: {} {}\nKey:\n{key}\nType: {}\n\n\
                      The key stays the same for a while: if this takes long,\nlog in again.\n\
                      Code from the app: ",
@@ -209,6 +217,12 @@ impl Message<'_> {
 
 /// Unused recovery codes from which on there are enough.
 const FEW_CODES: u32 = 4;
+
+/// For a key that was shown before, perhaps to somebody else. Short: the picture below has to stay on
+/// the screen.
+fn begun_words(at: &str) -> String {
+    format!("Begun at {at}: if that was not you, tell an administrator.")
+}
 
 /// One to a line, so that the narrowest terminal keeps them whole.
 fn recovery_page(codes: &[Zeroizing<String>]) -> String {
@@ -289,9 +303,15 @@ mod tests {
         let key = "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ";
         let parameters = Parameters::default();
         [
-            Message::EnrollByPicture { picture: "a picture", key }.text(),
-            Message::EnrollByHand { issuer: "box", user: "alice", key, parameters: &parameters }
-                .text(),
+            Message::EnrollByPicture { picture: "a picture", key, begun: Some("14:03") }.text(),
+            Message::EnrollByHand {
+                issuer: "box",
+                user: "alice",
+                key,
+                parameters: &parameters,
+                begun: Some("14:03"),
+            }
+            .text(),
             Message::FirstCodeWrong.text(),
             Message::NoteRecoveryCodes(&codes).text(),
         ]

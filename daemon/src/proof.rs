@@ -247,6 +247,10 @@ impl<T: Send + 'static> Case<T> {
         }
         let ruling = self.clone().prove_otp(daemon, otp).await?;
         match (meant, &ruling) {
+            // A replay is not charged, in whatever lane.
+            (EightDigits::Either, Ruling::Refused(Refusal::Replayed(_))) => {
+                self.decoy(daemon, code, ruling).await
+            }
             (EightDigits::Either, Ruling::Refused(_) | Ruling::Throttled(_)) => {
                 match self.prove_look_up_secret(daemon, code).await? {
                     accepted @ Ruling::Accepted { .. } => Ok(accepted),
@@ -254,13 +258,21 @@ impl<T: Send + 'static> Case<T> {
                 }
             }
             // Not while the lane is closed: nothing is charged then, and the work would be free.
-            (EightDigits::Otp, Ruling::Refused(_)) => {
-                daemon.recovery_hasher.like_nobody(code).await?;
-                daemon.no_account().await?;
-                Ok(ruling)
-            }
+            (EightDigits::Otp, Ruling::Refused(_)) => self.decoy(daemon, code, ruling).await,
             _ => Ok(ruling),
         }
+    }
+
+    /// Spends the time a wrong recovery code takes.
+    async fn decoy(
+        self,
+        daemon: &Daemon,
+        code: &RecoveryCode,
+        ruling: Ruling<T>,
+    ) -> Result<Ruling<T>, Failure> {
+        daemon.recovery_hasher.like_nobody(code).await?;
+        daemon.no_account().await?;
+        Ok(ruling)
     }
 
     fn eight_digits(&self, records: &Records<'_>) -> Result<EightDigits, StoreError> {

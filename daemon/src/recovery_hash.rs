@@ -125,13 +125,17 @@ async fn hash(
     salt: [u8; 16],
 ) -> Result<String, Failure> {
     let died = |_| Failure::Internal("a hashing thread died");
-    let _permit =
+    let permit =
         turn.acquire_owned().await.map_err(|_| Failure::Internal("the hasher is closed"))?;
-    spawn_blocking(move || bcrypt::non_truncating_hash_with_salt(code.as_bytes(), COST, salt))
-        .await
-        .map_err(died)?
-        .map(|parts| parts.to_string())
-        .map_err(|_| Failure::Internal("bcrypt refused its input"))
+    spawn_blocking(move || {
+        // Given back when the hash is done, not when the caller stops waiting.
+        let _permit = permit;
+        bcrypt::non_truncating_hash_with_salt(code.as_bytes(), COST, salt)
+    })
+    .await
+    .map_err(died)?
+    .map(|parts| parts.to_string())
+    .map_err(|_| Failure::Internal("bcrypt refused its input"))
 }
 
 fn random<const N: usize>() -> Result<[u8; N], Failure> {

@@ -49,6 +49,8 @@ pub(crate) enum Stage {
     FirstCode(FirstCode),
     /// That the recovery codes are noted.
     Noted(Noted),
+    /// The same, but a later login of the account has come as far.
+    Outrun,
 }
 
 /// How far the conversation about the first code has come.
@@ -59,6 +61,8 @@ pub(crate) struct FirstCode {
     pub(crate) tries_left: u8,
     /// Whether the page has been shown without its picture.
     pub(crate) plain: bool,
+    /// Whether an earlier login has shown the key.
+    pub(crate) resumed: bool,
 }
 
 /// An enrolment that counts as soon as its recovery codes are noted.
@@ -88,6 +92,15 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// Whether both are about to complete an enrolment of one account.
+    fn completes_the_same(&self, other: &Self) -> bool {
+        matches!((&self.stage, &other.stage), (Stage::Noted(_), Stage::Noted(_)))
+            && matches!(
+                (&self.claimant, &other.claimant),
+                (Claimant::Known(one), Claimant::Known(two)) if one.uid == two.uid
+            )
+    }
+
     /// Whether two sessions draw on the same allowance.
     fn shares_with(&self, other: &Self) -> bool {
         match (&self.claimant, &other.claimant) {
@@ -137,6 +150,15 @@ impl Sessions {
         now: Instant,
     ) -> Result<(), Failure> {
         let (serial, token) = parse(handle).ok_or(Failure::NoSuchSession)?;
+        if let Stage::Noted(_) = session.stage {
+            // Only one of an account's can complete: whoever hung up at theirs must not keep the
+            // hashing busy for everybody (I21).
+            for open in self.open.values_mut() {
+                if open.session.completes_the_same(&session) {
+                    open.session.stage = Stage::Outrun;
+                }
+            }
+        }
         self.insert(serial, Open { session, token, opened: now });
         Ok(())
     }

@@ -22,9 +22,9 @@ pub(crate) async fn status(
     let expires_at = |started: Timestamp| started.saturating_add(lifetime);
     let pending = record
         .pending
-        .as_ref()
+        .iter()
         .map(|pending| pending.started_at)
-        .filter(|started| !is_expired(*started, now, lifetime));
+        .rfind(|started| !is_expired(*started, now, lifetime));
     let (state, since) = match (record.confirmed.first(), pending) {
         (Some(first), _) => (State::On, Some(first.confirmed_at)),
         (None, Some(started)) => (State::Pending, Some(started)),

@@ -105,7 +105,10 @@ fn questions(
     let collected = first.collected(|| host.first_pass());
     // What is, or may hold, the code proves nothing before it has been checked.
     let apart = !first.forward && collected.is_none();
-    if context.first_factor.is_none() && apart && host.password_checked() {
+    if !apart {
+        // The key of an enrolment would be shown in place of the question this line is for.
+        context.first_factor = None;
+    } else if context.first_factor.is_none() && host.password_checked() {
         context.first_factor = Some("password".to_owned());
     }
     context.expects = first.forward.then(|| "password-and-code".to_owned());

@@ -115,7 +115,7 @@ fn import(
 }
 
 #[test]
-fn what_one_address_began_is_not_shown_at_another_and_is_over_there() {
+fn what_one_address_began_is_not_shown_at_another_and_ends_there_with_the_enrolment() {
     in_sandbox(|host| {
         let (_, line) = alice_may_enroll(host);
         let lurking = Lurking::everywhere(host, &line);
@@ -123,8 +123,8 @@ fn what_one_address_began_is_not_shown_at_another_and_is_over_there() {
         assert_ne!(key, lurking.phone.secret);
         let phone = host.phone_with(&key);
         let codes = line.recovery_page(&session, &phone.fresh_code());
-        assert_eq!(line.answer(&lurking.at_the_key, "").unwrap(), ended(), "while it is pending");
         assert!(matches!(line.note(&session), Step::Accept { .. }));
+        assert_eq!(line.answer(&lurking.at_the_key, "").unwrap(), ended());
         is_enrolled_once(&line);
         assert!(accepts(&line, OWNER, &phone.fresh_code()));
         assert!(accepts(&line, OWNER, &codes[0]));
@@ -198,21 +198,24 @@ fn the_owner_who_enrolls_with_the_command_ends_every_login_that_enrolls() {
 }
 
 #[test]
-fn a_code_that_a_second_login_spent_stays_spent_when_the_first_completes() {
+fn of_two_logins_at_the_recovery_codes_the_later_completes_and_both_codes_stay_spent() {
     in_sandbox(|host| {
         let (_, line) = alice_may_enroll(host);
         let (first, key) = key_page(&line, OWNER);
         let phone = host.phone_with(&key);
-        let codes = line.recovery_page(&first, &phone.fresh_code());
+        let earlier = phone.fresh_code();
+        let codes_of_the_first = line.recovery_page(&first, &earlier);
         let (second, same) = key_page(&line, OWNER);
         assert_eq!(same, key);
         let later = phone.fresh_code();
-        let codes_of_the_second = line.recovery_page(&second, &later);
-        assert!(matches!(line.note(&first), Step::Accept { .. }));
-        assert!(!accepts(&line, OWNER, &later), "spent by the second login");
-        assert_eq!(line.status("alice").failures, 0, "a replay");
-        assert_eq!(line.note(&second), ended());
-        assert!(!accepts(&line, OWNER, &codes_of_the_second[0]));
+        let codes = line.recovery_page(&second, &later);
+        assert_eq!(line.note(&first), ended());
+        assert!(matches!(line.note(&second), Step::Accept { .. }));
+        for spent in [&earlier, &later] {
+            assert!(!accepts(&line, OWNER, spent));
+        }
+        assert_eq!(line.status("alice").failures, 0, "replays");
+        assert!(!accepts(&line, OWNER, &codes_of_the_first[0]));
         assert!(accepts(&line, OWNER, &codes[0]));
         assert!(accepts(&line, OWNER, &phone.fresh_code()));
     });

@@ -108,23 +108,53 @@ fn whoever_is_faster_than_the_hashing_is_asked_once_more_and_loses_nothing() {
     in_sandbox(|host| {
         host.settable_clock();
         host.enroll_in_logins();
-        let _ = host.user("alice");
         let line = host.line();
-        let phone = host.phone_with(&begin(&line).1);
         // One set of codes is hashed after the other, some 300 ms each.
-        let queue: Vec<_> = (0..20)
-            .map(|_| {
-                let (session, _) = begin(&line);
+        let queue: Vec<_> = (0..10)
+            .map(|number| {
+                let user = host.user(&format!("user{number}"));
+                let (session, step) = line.begin(&user.name, &behind_a_password(OFFICE)).unwrap();
+                let phone = host.phone_with(&key_on(&page(step, FIRST_CODE)));
                 let codes = line.recovery_page(&session, &phone.fresh_code());
-                (session, codes)
+                (user.name, session, codes)
             })
             .collect();
-        let (last, codes) = &queue[queue.len() - 1];
-        let _ = page(line.answer(last, "").unwrap(), NOT_READY);
-        assert_eq!(line.status("alice").state, "pending");
-        assert!(matches!(line.note(last), Step::Accept { .. }));
-        assert!(accepts(&line, &codes[0]) && accepts(&line, &phone.fresh_code()));
-        assert_eq!(line.note(&queue[0].0), ended());
+        let (user, session, codes) = &queue[queue.len() - 1];
+        let _ = page(line.answer(session, "").unwrap(), NOT_READY);
+        assert_eq!(line.status(user).state, "pending");
+        assert!(matches!(line.note(session), Step::Accept { .. }));
+        let from = behind_a_password(OFFICE);
+        let step = line.login(user, &from, &codes[0]).unwrap();
+        assert!(matches!(step, Step::Accept { .. }), "{step:?}");
+    });
+}
+
+#[test]
+fn who_hangs_up_at_the_recovery_codes_again_and_again_holds_nobody_up() {
+    in_sandbox(|host| {
+        host.settable_clock();
+        host.enroll_in_logins();
+        let (_, bob) = (host.user("alice"), host.user("bob"));
+        let line = host.line();
+        let phone = host.phone_with(&begin(&line).1);
+        let mut left = Vec::new();
+        for _ in 0..20 {
+            let (session, _) = begin(&line);
+            let _ = line.recovery_page(&session, &phone.fresh_code());
+            left.push(session);
+        }
+        let from = behind_a_password(OFFICE);
+        let (session, step) = line.begin(&bob.name, &from).unwrap();
+        let phone = host.phone_with(&key_on(&page(step, FIRST_CODE)));
+        let _ = line.recovery_page(&session, &phone.fresh_code());
+        // Twenty sets would take six seconds, and be asked about eight times.
+        let asked = (0..4).find(|_| {
+            let step = line.answer(&session, "").unwrap();
+            assert!(matches!(step, Step::Ask { .. } | Step::Accept { .. }), "{step:?}");
+            matches!(step, Step::Accept { .. })
+        });
+        assert!(asked.is_some(), "bob waits for what alice left");
+        assert_eq!(line.note(&left[0]), ended());
     });
 }
 
@@ -283,15 +313,15 @@ fn the_command_and_a_login_do_not_go_on_with_what_the_other_began() {
         let (session, second) = begin(&line);
         assert_ne!(second, first, "in a login");
         assert_eq!(begin(&line).1, second, "the login goes on with its own");
-        let old = own.confirm_enrollment("alice", &host.phone_with(&first).fresh_code());
-        assert_eq!(old.unwrap_err().name, "WrongCode");
+        let code_of_the_login = host.phone_with(&second).fresh_code();
+        let confirmed = own.confirm_enrollment("alice", &code_of_the_login);
+        assert_eq!(confirmed.unwrap_err().name, "WrongCode");
 
-        let third = begin_by_command();
-        assert!(third != first && third != second);
+        assert_eq!(begin_by_command(), first, "nor does either drop the other's");
+        let phone = host.phone_with(&first);
+        let codes = own.confirm_enrollment("alice", &phone.fresh_code()).unwrap();
         let code = host.phone_with(&second).fresh_code();
         assert_eq!(line.answer(&session, &code).unwrap(), ended());
-        let phone = host.phone_with(&third);
-        let codes = own.confirm_enrollment("alice", &phone.fresh_code()).unwrap();
         assert_eq!(line.status("alice").authenticators.len(), 1);
         assert!(accepts(&line, &phone.fresh_code()));
         assert!(accepts(&line, &codes[0]));

@@ -26,7 +26,7 @@ use crate::{
     audit::{Action, Outcome},
     clock,
     daemon::Daemon,
-    enroll::{self, complete_first},
+    enroll::{self, Begun, complete_first},
     failure::{Failure, refusal_word},
     identity::Identity,
     messages::Message,
@@ -41,7 +41,7 @@ use crate::{
 /// Wrong codes after which a login ends, as one does that asks for a code.
 const TRIES: u8 = 3;
 /// How long the last answer waits for the hashes: less than the module waits for the daemon.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_millis(800);
 
 /// Shows the key, and asks for its first code.
 pub(super) async fn offer(
@@ -50,14 +50,19 @@ pub(super) async fn offer(
     identity: &Identity,
 ) -> Result<Next, Failure> {
     let origin = Origin::Login(session.source);
-    let pending = match enroll::begin_in_login(daemon, identity, origin).await {
-        Ok(pending) => pending,
+    let begun = match enroll::begin_in_login(daemon, identity, origin).await {
+        Ok(begun) => begun,
         // Enrolled since this login began.
         Err(Failure::ProofRequired) => return Ok(ended()),
         Err(failure) => return Err(failure),
     };
     record(daemon, session, Action::EnrollmentBegin, Outcome::Done, "login");
-    let so_far = FirstCode { pending: pending.authenticator().id, tries_left: TRIES, plain: false };
+    let (pending, resumed) = match begun {
+        Begun::Anew(pending) => (pending, false),
+        Begun::Before(pending) => (pending, true),
+    };
+    let id = pending.authenticator().id;
+    let so_far = FirstCode { pending: id, tries_left: TRIES, plain: false, resumed };
     Ok(Next::Ask(page(daemon, identity, &pending, so_far), Stage::FirstCode(so_far)))
 }
 
@@ -68,9 +73,13 @@ fn page(daemon: &Daemon, identity: &Identity, pending: &Pending, so_far: FirstCo
     let picture = if so_far.plain { None } else { half_blocks(&material.key_uri) };
     let (issuer, user) = (&daemon.issuer(), identity.name.as_str());
     let parameters = &pending.authenticator().parameters;
+    // Whoever has not seen the key before should know that somebody has.
+    let begun = so_far.resumed.then(|| clock::time_of_day(pending.started_at()));
     ask(&match &picture {
-        Some(picture) => Message::EnrollByPicture { picture, key: &key },
-        None => Message::EnrollByHand { issuer, user, key: &key, parameters },
+        Some(picture) => Message::EnrollByPicture { picture, key: &key, begun: begun.as_deref() },
+        None => {
+            Message::EnrollByHand { issuer, user, key: &key, parameters, begun: begun.as_deref() }
+        }
     })
 }
 
@@ -147,8 +156,8 @@ impl Still {
     /// expired, while the person looked at it.
     fn pending(&self, records: &Records<'_>) -> Result<Option<(Pending, Throttle)>, StoreError> {
         let record = records.record_of(&self.identity)?;
-        let Some(sealed) = record.pending.filter(|sealed| sealed.authenticator.id == self.id)
-        else {
+        let mut pending = record.pending.iter();
+        let Some(sealed) = pending.find(|sealed| sealed.authenticator.id == self.id) else {
             return Ok(None);
         };
         let pending = sealed.unseal(&self.vault)?;
@@ -240,8 +249,9 @@ impl Completion {
     fn carry_out(self, records: &Records<'_>, remember: &OnAccept<()>) -> Result<bool, StoreError> {
         let Self { identity, confirmed, hashes, source, now, limits } = self;
         let record = records.record_of(&identity)?;
-        let pending = record.pending.map(|pending| pending.authenticator.id);
-        if !record.confirmed.is_empty() || pending != Some(confirmed.authenticator()) {
+        let is_this = |id| id == confirmed.authenticator();
+        let is_pending = record.pending.iter().any(|pending| is_this(pending.authenticator.id));
+        if !record.confirmed.is_empty() || !is_pending {
             return Ok(false);
         }
         complete_first(records, identity.uid, &confirmed, hashes, now)?;
@@ -253,7 +263,7 @@ impl Completion {
     }
 }
 
-fn ended() -> Next {
+pub(super) fn ended() -> Next {
     let text = Message::EnrollAgain.text();
     Next::End(Step::Refuse { text }, Outcome::Refused, "not-pending")
 }

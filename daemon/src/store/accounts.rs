@@ -41,7 +41,8 @@ impl Lookup {
 #[derive(Default)]
 pub(crate) struct AccountRecord {
     pub(crate) confirmed: Vec<SealedConfirmed>,
-    pub(crate) pending: Option<SealedPending>,
+    /// Oldest first.
+    pub(crate) pending: Vec<SealedPending>,
     pub(crate) throttle: Throttle,
 }
 

@@ -68,6 +68,9 @@ pub(crate) struct SealedConfirmed {
     pub(crate) confirmed_at: Timestamp,
 }
 
+/// Pending enrolments of one account; the oldest goes first (I21).
+const PENDING: i64 = 4;
+
 /// A pending enrolment: no login is judged by it.
 pub(crate) struct SealedPending {
     pub(crate) authenticator: SealedAuthenticator,
@@ -113,25 +116,25 @@ fn place(uid: u32, id: AuthenticatorId, meaning: &str) -> Place<'_> {
 }
 
 impl Records<'_> {
-    /// The account's confirmed authenticators, oldest first, and its pending enrolment.
+    /// The account's confirmed authenticators and its pending enrolments, oldest first.
     pub(super) fn authenticators(
         &self,
         uid: u32,
-    ) -> Result<(Vec<SealedConfirmed>, Option<SealedPending>), StoreError> {
+    ) -> Result<(Vec<SealedConfirmed>, Vec<SealedPending>), StoreError> {
         let mut query = self.connection.prepare_cached(
             "SELECT id, uid, name, kind, algorithm, digits, period, sealed_secret, last_spent,
                     out_of_step, last_accepted_at, started_at, confirmed_at, begun_from
              FROM authenticators WHERE uid = ?1 ORDER BY id",
         )?;
         let mut rows = query.query([uid])?;
-        let (mut confirmed, mut pending) = (Vec::new(), None);
+        let (mut confirmed, mut pending) = (Vec::new(), Vec::new());
         while let Some(row) = rows.next()? {
             let authenticator = read(row)?;
             match row.get::<_, Option<i64>>(12)?.map(timestamp) {
                 None => {
                     let started_at = timestamp(row.get(11)?);
                     let begun_from = row.get(13)?;
-                    pending = Some(SealedPending { authenticator, started_at, begun_from });
+                    pending.push(SealedPending { authenticator, started_at, begun_from });
                 }
                 Some(confirmed_at) => {
                     confirmed.push(SealedConfirmed { authenticator, confirmed_at });
@@ -141,7 +144,7 @@ impl Records<'_> {
         Ok((confirmed, pending))
     }
 
-    /// Seals and stores a pending enrolment. The account must have none.
+    /// Seals and stores a pending enrolment, in place of any earlier one from the same place.
     pub(crate) fn insert_pending(
         &self,
         uid: u32,
@@ -149,10 +152,16 @@ impl Records<'_> {
         (origin, started_at): (&Origin, Timestamp),
         vault: &Vault,
     ) -> Result<Pending, StoreError> {
-        let authenticator = self.insert(uid, new, started_at, None, vault)?;
+        let begun_from = origin.word().unwrap_or_default();
         self.connection
-            .prepare_cached("UPDATE authenticators SET begun_from = ?2 WHERE id = ?1")?
-            .execute(params![authenticator.id.0, origin.word().unwrap_or_default()])?;
+            .prepare_cached(
+                "DELETE FROM authenticators WHERE uid = ?1 AND confirmed_at IS NULL
+                    AND (begun_from = ?2 OR id NOT IN (
+                        SELECT id FROM authenticators WHERE uid = ?1 AND confirmed_at IS NULL
+                        ORDER BY id DESC LIMIT ?3))",
+            )?
+            .execute(params![uid, begun_from, PENDING - 1])?;
+        let authenticator = self.insert(uid, new, (&begun_from, started_at), None, vault)?;
         Ok(Pending::new(authenticator, started_at))
     }
 
@@ -164,14 +173,14 @@ impl Records<'_> {
         now: Timestamp,
         vault: &Vault,
     ) -> Result<(), StoreError> {
-        self.insert(uid, new, now, Some(now), vault).map(drop)
+        self.insert(uid, new, ("command", now), Some(now), vault).map(drop)
     }
 
     fn insert(
         &self,
         uid: u32,
         new: NewAuthenticator,
-        started_at: Timestamp,
+        (begun_from, started_at): (&str, Timestamp),
         confirmed_at: Option<Timestamp>,
         vault: &Vault,
     ) -> Result<Authenticator, StoreError> {
@@ -181,8 +190,8 @@ impl Records<'_> {
             .connection
             .prepare_cached(
                 "INSERT INTO authenticators (uid, name, kind, algorithm, digits, period,
-                    sealed_secret, started_at, confirmed_at, last_spent)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, x'', ?7, ?8, ?9) RETURNING id",
+                    sealed_secret, started_at, confirmed_at, last_spent, begun_from)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, x'', ?7, ?8, ?9, ?10) RETURNING id",
             )?
             .query_row(
                 params![
@@ -194,7 +203,8 @@ impl Records<'_> {
                     parameters.period_seconds(),
                     seconds(started_at),
                     confirmed_at.map(seconds),
-                    last_spent.map(factor)
+                    last_spent.map(factor),
+                    begun_from
                 ],
                 |row| row.get(0),
             )?;
@@ -241,7 +251,7 @@ impl Records<'_> {
         Ok(query.query_row([], |row| row.get(0)).optional()?)
     }
 
-    /// Drops the pending enrolment; says whether there was one.
+    /// Drops every pending enrolment; says whether there was one.
     pub(crate) fn drop_pending(&self, uid: u32) -> Result<bool, StoreError> {
         let rows = self
             .connection

@@ -53,14 +53,19 @@ pub(super) const MIGRATIONS: &[&str] = &[
         kind TEXT PRIMARY KEY,
         attempts INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;",
-    // 2: several named authenticators of both kinds, recovery codes of another program, tickets,
-    // remembered sources. `period` is 0 where the moving factor is a counter.
+    // 2: several named authenticators of both kinds, a pending enrolment for each place it was begun
+    // from, recovery codes of another program, tickets, remembered sources. `period` is 0 where the
+    // moving factor is a counter.
     "ALTER TABLE authenticators ADD COLUMN name TEXT NOT NULL DEFAULT 'phone';
     ALTER TABLE authenticators ADD COLUMN kind TEXT NOT NULL DEFAULT 'totp';
+    ALTER TABLE authenticators ADD COLUMN begun_from TEXT NOT NULL DEFAULT 'command';
     ALTER TABLE authenticators RENAME COLUMN last_step TO last_spent;
     ALTER TABLE authenticators ADD COLUMN out_of_step INTEGER;
-    ALTER TABLE authenticators ADD COLUMN begun_from TEXT NOT NULL DEFAULT 'command';
-    CREATE UNIQUE INDEX authenticator_names ON authenticators (uid, name);
+    CREATE UNIQUE INDEX authenticator_names ON authenticators (uid, name)
+        WHERE confirmed_at IS NOT NULL;
+    DROP INDEX one_pending_enrollment;
+    CREATE UNIQUE INDEX one_pending_enrollment ON authenticators (uid, begun_from)
+        WHERE confirmed_at IS NULL;
 
     ALTER TABLE recovery_codes ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;
 

@@ -80,7 +80,7 @@ fn what_was_committed_is_there_after_a_restart() {
         let store = Store::open(state.path()).unwrap();
         let record = store.run(move |records| records.account(&alice)).await.unwrap();
         let Lookup::Found(record) = record else { panic!("alice is gone") };
-        let reopened = record.pending.unwrap().unseal(&vault()).unwrap();
+        let reopened = record.pending[0].unseal(&vault()).unwrap();
         assert_eq!(reopened.authenticator().secret.as_bytes(), [1; 20]);
     });
 }
@@ -152,7 +152,7 @@ fn a_secret_moved_between_accounts_opens_for_neither() {
         for (uid, name) in [(1000, "alice"), (1001, "bob")] {
             let lookup = store.run(move |records| records.account(&identity(uid, name))).await;
             let Lookup::Found(record) = lookup.unwrap() else { panic!("{name}") };
-            let opened = record.pending.unwrap().unseal(&vault());
+            let opened = record.pending[0].unseal(&vault());
             assert!(matches!(opened, Err(StoreError::Vault(_))), "{name}");
         }
     });

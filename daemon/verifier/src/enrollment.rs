@@ -42,6 +42,12 @@ impl Pending {
         &self.authenticator
     }
 
+    /// When the secret was first shown.
+    #[must_use]
+    pub fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
     /// When it ends, if the clock runs on evenly.
     #[must_use]
     pub fn expires_at(&self, lifetime: Duration) -> Timestamp {
