@@ -8,7 +8,7 @@ mod picture_file;
 
 use nix::unistd::getuid;
 use serde::Serialize;
-use twinlock_interface::{Material, Request, proxy::EnrollmentProxy};
+use twinlock_interface::{EnrollmentRequest, Material, proxy::EnrollmentProxy};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
@@ -48,15 +48,15 @@ fn is_root_by_sudo(options: &Enroll) -> bool {
 }
 
 /// What is asked for, in the words of the contract; what is left out is the daemon's to choose.
-fn request(form: &Form) -> Request {
-    Request {
+fn request(form: &Form) -> EnrollmentRequest {
+    EnrollmentRequest {
         name: form.name.clone(),
         kind: form.kind.map(|kind| Kind::as_str(kind).to_owned()),
         algorithm: form.algorithm.map(|algorithm| Algorithm::as_str(algorithm).to_owned()),
         digits: form.digits,
         period: form.period,
         counter: form.counter,
-        ..Request::default()
+        ..EnrollmentRequest::default()
     }
 }
 
@@ -67,7 +67,7 @@ struct Begun {
 }
 
 /// Begins; asks for the proof where the daemon wants one.
-fn begin(user: &str, request: &mut Request, format: Format) -> Result<Begun, Failure> {
+fn begin(user: &str, request: &mut EnrollmentRequest, format: Format) -> Result<Begun, Failure> {
     let wanted = match begin_with(user, request) {
         Ok(material) => return Ok(Begun { material, proved: false }),
         Err(failure) if failure.name == Name::ProofRequired => failure,
@@ -83,7 +83,7 @@ fn begin(user: &str, request: &mut Request, format: Format) -> Result<Begun, Fai
     Ok(Begun { material, proved: true })
 }
 
-fn begin_with(user: &str, request: &Request) -> Result<Material, Failure> {
+fn begin_with(user: &str, request: &EnrollmentRequest) -> Result<Material, Failure> {
     bus::call(async |bus| EnrollmentProxy::new(bus).await?.begin(user, request).await)
 }
 

@@ -143,11 +143,6 @@ impl Failure {
         Self::new(Name::NotImported, Exit::Refused, message)
     }
 
-    /// An answer that the contract of this version does not know.
-    pub(crate) fn other_version(reason: &str) -> Self {
-        unreachable::other_version(reason)
-    }
-
     pub(crate) fn runtime(error: &io::Error) -> Self {
         Self::new(
             Name::BusUnreachable,

@@ -26,7 +26,7 @@ fn table(status: &Status, moment: &Moment) -> String {
         ("Code required", if status.required { "yes" } else { "no" }.to_owned()),
     ];
     rows.extend(status.authenticators.iter().map(|one| ("Authenticator", described(one, moment))));
-    if status.state == State::On.as_str() {
+    if status.state == State::On {
         let last = status.last_accepted_at.map_or_else(|| "never".into(), |at| moment.describe(at));
         rows.push(("Last accepted code", last));
         rows.push(("Recovery codes", format!("{} left", status.recovery_codes_left)));
@@ -37,12 +37,17 @@ fn table(status: &Status, moment: &Moment) -> String {
 }
 
 fn enrolment(status: &Status, moment: &Moment) -> String {
-    let mut words = printable::line(&status.state).into_owned();
+    let mut words = match status.state {
+        State::Off => "off",
+        State::Pending => "pending",
+        State::On => "on",
+    }
+    .to_owned();
     if let Some(since) = status.since {
         words.push_str(&format!(" since {}", moment.describe(since)));
     }
     if let Some(end) = status.expires_at {
-        let who = if status.state == State::On.as_str() { "another one " } else { "" };
+        let who = if status.state == State::On { "another one " } else { "" };
         words.push_str(&format!(", {who}waits for its first code until {}", moment.describe(end)));
     }
     words
@@ -94,7 +99,7 @@ fn lock(status: &Status, moment: &Moment) -> String {
 #[derive(Serialize)]
 struct StatusObject<'a> {
     user: &'a str,
-    state: &'a str,
+    state: State,
     since: Option<u64>,
     required: bool,
     authenticators: Vec<AuthenticatorObject<'a>>,
@@ -136,7 +141,7 @@ impl<'a> From<&'a Status> for StatusObject<'a> {
     fn from(status: &'a Status) -> Self {
         Self {
             user: &status.user,
-            state: &status.state,
+            state: status.state,
             since: status.since,
             required: status.required,
             authenticators: status.authenticators.iter().map(AuthenticatorObject::from).collect(),
@@ -158,7 +163,7 @@ mod tests {
     fn on() -> Status {
         Status {
             user: "alice".into(),
-            state: "on".into(),
+            state: State::On,
             since: Some(1_111_111_109),
             required: true,
             authenticators: vec![phone()],
@@ -237,7 +242,7 @@ mod tests {
 
     #[test]
     fn an_account_that_is_off_has_no_codes_to_count() {
-        let off = Status { user: "bob".into(), state: "off".into(), ..Status::default() };
+        let off = Status { user: "bob".into(), state: State::Off, ..Status::default() };
         let table = table(&off, &Moment::now());
         assert!(table.contains("Enrolment           off\n"), "{table}");
         assert!(!table.contains("Recovery codes"), "{table}");
@@ -254,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_pending_enrolment_has_an_end() {
-        let pending = Status { state: "pending".into(), expires_at: Some(4_000_000_000), ..on() };
+        let pending = Status { state: State::Pending, expires_at: Some(4_000_000_000), ..on() };
         let words = enrolment(&pending, &Moment::now());
         assert!(
             words.starts_with("pending since") && words.contains("until 2096-10-02"),

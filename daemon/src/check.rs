@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinlock_interface::Check;
+use twinlock_interface::{CodeCheck, CodeOutcome};
 use twinlock_verifier::{
     answer::{Answer, Otp},
     authenticator::{AuthenticatorId, Kind},
@@ -30,21 +30,21 @@ pub(crate) async fn check(
     caller: u32,
     account: Identity,
     code: &str,
-) -> Result<Check, Failure> {
+) -> Result<CodeCheck, Failure> {
     let (account, record) = enrolled(daemon, caller, account).await?;
     let attempt = Attempt::by_command(caller, account.clone(), Answer::parse(code));
     let now = attempt.now;
-    let report = |outcome: &str, id, offset_seconds| Check {
-        outcome: outcome.to_owned(),
+    let report = |outcome, id, offset_seconds| CodeCheck {
+        outcome,
         authenticator: name_of(&record, id),
         offset_seconds,
     };
     match proof::prove_otp_only(daemon, attempt, proof::nothing_more()).await? {
         Ruling::Accepted { proof: Proof::Otp { authenticator, factor }, .. } => {
             let offset = offset(&record, authenticator, factor, now);
-            Ok(report("accepted", authenticator, offset))
+            Ok(report(CodeOutcome::Accepted, authenticator, offset))
         }
-        Ruling::Refused(Refusal::Replayed(id)) => Ok(report("spent", id, None)),
+        Ruling::Refused(Refusal::Replayed(id)) => Ok(report(CodeOutcome::Spent, id, None)),
         Ruling::Refused(Refusal::WrongCode) => {
             let Answer::Otp(otp) = Answer::parse(code) else {
                 return Err(Failure::Refused(Refusal::Malformed));
@@ -52,7 +52,7 @@ pub(crate) async fn check(
             let (id, offset) = diagnose(daemon, caller, account, otp, now)
                 .await?
                 .ok_or(Failure::Refused(Refusal::WrongCode))?;
-            Ok(report("out-of-window", id, Some(offset)))
+            Ok(report(CodeOutcome::OutOfWindow, id, Some(offset)))
         }
         other => Err(other.accepted().err().unwrap_or(Failure::Refused(Refusal::WrongCode))),
     }

@@ -9,7 +9,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use twinlock_interface::{Material, Request, names::MAX_AUTHENTICATORS};
+use twinlock_interface::{EnrollmentRequest, Material, names::MAX_AUTHENTICATORS};
 use twinlock_verifier::{
     answer::{Answer, Otp},
     enrollment::{Confirmed, Pending},
@@ -42,7 +42,7 @@ pub(crate) async fn begin(
     daemon: &Daemon,
     caller: u32,
     account: Identity,
-    mut request: Zeroizing<Request>,
+    mut request: Zeroizing<EnrollmentRequest>,
 ) -> Result<Material, Failure> {
     let (account, record) = daemon.account(caller, account).await?;
     let proof = request.proof.take().map(Zeroizing::new);

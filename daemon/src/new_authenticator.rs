@@ -1,6 +1,8 @@
 //! What an authenticator is to be: read once from a request, then known to be good.
 
-use twinlock_interface::{ImportedAuthenticator, Request, names::MAX_AUTHENTICATOR_NAME_BYTES};
+use twinlock_interface::{
+    EnrollmentRequest, ImportedAuthenticator, names::MAX_AUTHENTICATOR_NAME_BYTES,
+};
 use twinlock_verifier::{
     authenticator::{Authenticator, Kind, Parameters},
     key_uri::KeyUri,
@@ -33,8 +35,8 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     /// Reads a request, in which a key URI stands for everything about the key.
-    pub(crate) fn read(request: &Request) -> Result<Self, Failure> {
-        let Request { name, key_uri, .. } = request;
+    pub(crate) fn read(request: &EnrollmentRequest) -> Result<Self, Failure> {
+        let EnrollmentRequest { name, key_uri, .. } = request;
         if let Some(name) = name {
             check_name(name)?;
         }
@@ -79,8 +81,8 @@ impl Wanted {
 /// counter of its next code, if one was brought.
 type Key = (Option<Parameters>, Option<(SharedSecret, u64)>);
 
-fn key_of_uri(uri: &str, request: &Request) -> Result<Key, Failure> {
-    let Request { kind, algorithm, digits, period, counter, secret, .. } = request;
+fn key_of_uri(uri: &str, request: &EnrollmentRequest) -> Result<Key, Failure> {
+    let EnrollmentRequest { kind, algorithm, digits, period, counter, secret, .. } = request;
     let words = [kind, algorithm, secret].into_iter().any(Option::is_some);
     if words || digits.or(*period).is_some() || counter.is_some() {
         return Err(Invalid::KeyUriAndMore.into());
@@ -89,7 +91,7 @@ fn key_of_uri(uri: &str, request: &Request) -> Result<Key, Failure> {
     Ok((Some(parameters), Some((secret, counter))))
 }
 
-fn key_of_words(request: &Request) -> Result<Key, Failure> {
+fn key_of_words(request: &EnrollmentRequest) -> Result<Key, Failure> {
     let parameters = parameters(request)?;
     let secret = request.secret.as_deref().map(SharedSecret::from_base32).transpose();
     let secret = secret.map_err(Invalid::Secret)?;
@@ -161,8 +163,8 @@ pub(crate) fn random_secret() -> Result<SharedSecret, Failure> {
 }
 
 /// The parameters, if the request says anything about them; what it leaves out has its default.
-fn parameters(request: &Request) -> Result<Option<Parameters>, Failure> {
-    let Request { kind, algorithm, digits, period, .. } = request;
+fn parameters(request: &EnrollmentRequest) -> Result<Option<Parameters>, Failure> {
+    let EnrollmentRequest { kind, algorithm, digits, period, .. } = request;
     let (kind, algorithm) = (kind.as_deref(), algorithm.as_deref());
     if kind.or(algorithm).is_none() && digits.or(*period).is_none() {
         return Ok(None);
@@ -194,8 +196,8 @@ mod tests {
     const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
     const OTHER: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJR";
 
-    fn read(change: impl FnOnce(&mut Request)) -> Result<Wanted, String> {
-        let mut request = Zeroizing::new(Request::default());
+    fn read(change: impl FnOnce(&mut EnrollmentRequest)) -> Result<Wanted, String> {
+        let mut request = Zeroizing::new(EnrollmentRequest::default());
         change(&mut request);
         Wanted::read(&request).map_err(|failure| match failure {
             Failure::InvalidArgument(what) => Message::Invalid(&what).text(),
@@ -251,7 +253,8 @@ mod tests {
         };
         assert_eq!((new.parameters, new.secret.to_base32().as_str()), (parameters, SEED));
         for contradiction in [
-            (|request: &mut Request| request.kind = text("totp")) as fn(&mut Request),
+            (|request: &mut EnrollmentRequest| request.kind = text("totp"))
+                as fn(&mut EnrollmentRequest),
             |request| request.algorithm = text("SHA256"),
             |request| request.digits = Some(8),
             |request| request.period = Some(60),
@@ -269,7 +272,8 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused_without_telling_the_secret() {
         for wrong in [
-            (|request: &mut Request| request.kind = text("TOTP")) as fn(&mut Request),
+            (|request: &mut EnrollmentRequest| request.kind = text("TOTP"))
+                as fn(&mut EnrollmentRequest),
             |request| request.algorithm = text("MD5"),
             |request| request.digits = Some(5),
             |request| request.period = Some(14),
@@ -307,7 +311,8 @@ mod tests {
             secret: SharedSecret::from_base32(SEED).unwrap(),
             record: ReplayRecord::default(),
         };
-        let like = |change: fn(&mut Request)| read(change).unwrap().is_like("phone", &pending);
+        let like =
+            |change: fn(&mut EnrollmentRequest)| read(change).unwrap().is_like("phone", &pending);
         assert!(like(|_| ()));
         assert!(like(|request| request.name = text("phone")));
         assert!(like(|request| request.digits = Some(6)));

@@ -35,7 +35,7 @@ pub(crate) async fn status(
         record.confirmed.iter().filter_map(|one| one.authenticator.last_accepted_at).max();
     Ok(Status {
         user: account.name,
-        state: state.as_str().to_owned(),
+        state,
         since: since.map(Timestamp::unix),
         required: daemon.config.requires_code(),
         authenticators: record.confirmed.iter().map(described).collect(),

@@ -1,7 +1,7 @@
 //! A program that calls the daemon itself, without module or CLI in between.
 
 use twinlock_interface::{
-    Error, ImportedAuthenticator, LoginContext, Material, Request, Status,
+    EnrollmentRequest, Error, ImportedAuthenticator, LoginContext, Material, Status,
     names::{BUS_NAME, OBJECT_PATH},
     proxy::{EnrollmentProxy, LoginProxy, ManagerProxy},
     step::WireStep,
@@ -38,7 +38,7 @@ pub enum Arguments {
     /// Of `Login.Begin`.
     Login(String, LoginContext),
     /// Of `Enrollment.Begin`.
-    Enroll(String, Request),
+    Enroll(String, EnrollmentRequest),
     /// Of `Manager.Import`.
     Import(String, Vec<ImportedAuthenticator>, Vec<String>, bool),
     /// Strings alone, as most methods take them.
@@ -170,14 +170,18 @@ impl Caller {
     /// # Errors
     /// What came back instead.
     pub fn begin_enrollment(&self, user: &str) -> Result<Material, Refusal> {
-        self.begin_enrollment_of(user, &Request::default())
+        self.begin_enrollment_of(user, &EnrollmentRequest::default())
     }
 
     /// `Enrollment.Begin` of something particular.
     ///
     /// # Errors
     /// What came back instead.
-    pub fn begin_enrollment_of(&self, user: &str, request: &Request) -> Result<Material, Refusal> {
+    pub fn begin_enrollment_of(
+        &self,
+        user: &str,
+        request: &EnrollmentRequest,
+    ) -> Result<Material, Refusal> {
         let enrollment = EnrollmentProxy::new(&self.connection);
         Ok(self.run(async { enrollment.await?.begin(user, request).await })?)
     }

@@ -10,8 +10,8 @@ use std::{
 
 use futures_core::Stream;
 use twinlock_interface::{
-    AuthenticatorStatus, Check, Error, INTROSPECTION_XML, ImportedAuthenticator, LoginContext,
-    Request, Status, Step,
+    AuthenticatorStatus, CodeCheck, EnrollmentRequest, Error, INTROSPECTION_XML,
+    ImportedAuthenticator, LoginContext, Status, Step,
     names::{BUS_NAME, ENROLLMENT, LOGIN, MANAGER, OBJECT_PATH},
     proxy::{EnrollmentProxy, LoginProxy, ManagerProxy},
     step::WireStep,
@@ -175,7 +175,7 @@ fn every_entry_of_a_dictionary_is_told_in_the_xml_and_no_other() {
         AuthenticatorStatus { last_accepted_at: Some(1), ..AuthenticatorStatus::default() };
     let imported =
         ImportedAuthenticator { last_spent: Some(1), ..ImportedAuthenticator::default() };
-    let check = Check { offset_seconds: Some(1), ..Check::default() };
+    let check = CodeCheck { offset_seconds: Some(1), ..CodeCheck::default() };
     let prose_of_status = prose("Status", ENROLLMENT);
     let (of_account, of_authenticator) = prose_of_status.split_once("An authenticator is").unwrap();
     let carried = |body: Result<Message, zbus::Error>| dictionary(&body.unwrap());
@@ -273,9 +273,9 @@ fn full_context() -> LoginContext {
     }
 }
 
-fn full_request() -> Request {
+fn full_request() -> EnrollmentRequest {
     let text = || Some("x".to_owned());
-    Request {
+    EnrollmentRequest {
         name: text(),
         kind: text(),
         algorithm: text(),
@@ -396,7 +396,7 @@ async fn call_every_proxy(connection: &Connection) -> Called {
     HashMap::from([
         called("Login.Begin", login.begin("u", &context)).await,
         called("Login.Answer", login.answer("s", "a")).await,
-        called("Enrollment.Begin", enrollment.begin("u", &Request::default())).await,
+        called("Enrollment.Begin", enrollment.begin("u", &EnrollmentRequest::default())).await,
         called("Enrollment.Confirm", enrollment.confirm("u", "c")).await,
         called("Enrollment.Cancel", enrollment.cancel("u")).await,
         called("Enrollment.Remove", enrollment.remove("u", "a", "c")).await,

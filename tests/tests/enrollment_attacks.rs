@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use twinlock_interface::{ImportedAuthenticator, LoginContext, Request, Step};
+use twinlock_interface::{EnrollmentRequest, ImportedAuthenticator, LoginContext, State, Step};
 use twinlock_tests::{
     Host, Phone, User,
     caller::{Arguments, Caller, Refusal},
@@ -84,7 +84,7 @@ impl Lurking {
 /// alice has one authenticator, nothing is under way, and the next login is one like any other.
 fn is_enrolled_once(line: &Line) {
     let status = line.status("alice");
-    assert_eq!((status.state.as_str(), status.authenticators.len()), ("on", 1));
+    assert_eq!((status.state, status.authenticators.len()), (State::On, 1));
     assert_eq!((status.expires_at, status.recovery_codes_left), (None, 10));
     for address in [OWNER, ATTACKER] {
         let (_, step) = line.begin("alice", &behind_a_password(address)).unwrap();
@@ -329,11 +329,11 @@ fn what_cannot_be_begun_or_renamed_spends_no_proof() {
         import(&root, "alice", &[("phone", SEED)], &[]).unwrap();
         let phone = host.phone_with(SEED);
         let begin = |name: &str, secret: Option<&str>, proof: &str| {
-            let request = Request {
+            let request = EnrollmentRequest {
                 name: Some(name.to_owned()),
                 secret: secret.map(str::to_owned),
                 proof: Some(proof.to_owned()),
-                ..Request::default()
+                ..EnrollmentRequest::default()
             };
             own.begin_enrollment_of("alice", &request).map(|material| material.expires_at)
         };
@@ -361,7 +361,8 @@ fn what_cannot_be_begun_or_renamed_spends_no_proof() {
             names.iter().zip(&keys).map(|(name, key)| (name.as_str(), key.as_str())).collect();
         import(&root, "bob", &eight, &[]).unwrap();
         let proof = host.phone_with(&keys[0]).fresh_code();
-        let request = Request { proof: Some(proof.clone()), ..Request::default() };
+        let request =
+            EnrollmentRequest { proof: Some(proof.clone()), ..EnrollmentRequest::default() };
         let refused = host.caller(bob.uid).begin_enrollment_of("bob", &request).unwrap_err();
         assert_eq!(refused.name, "TooManyAuthenticators");
         let step = line.login("bob", &behind_a_password(OWNER), &proof).unwrap();
@@ -378,14 +379,14 @@ fn a_key_is_in_one_authenticator_of_the_account_whatever_zeros_follow_it() {
         for again in [SEED, SEED_AND_ZEROS] {
             let keys = [("phone", SEED), ("tablet", again)];
             assert_eq!(import(&root, "alice", &keys, &[]).unwrap_err().name, "KeyTaken", "{again}");
-            assert_eq!(line.status("alice").state, "off");
+            assert_eq!(line.status("alice").state, State::Off);
         }
         import(&root, "alice", &[("phone", SEED_AND_ZEROS)], &[]).unwrap();
         // root needs no proof, and cannot either, whatever kind of code the key is to make.
         for key in [SEED, SEED_AND_ZEROS] {
             for kind in ["totp", "hotp"] {
                 let (kind, secret) = (Some(kind.to_owned()), Some(key.to_owned()));
-                let request = Request { kind, secret, ..Request::default() };
+                let request = EnrollmentRequest { kind, secret, ..EnrollmentRequest::default() };
                 let refused = root.begin_enrollment_of("alice", &request).unwrap_err();
                 assert_eq!(refused.name, "KeyTaken", "{key}");
             }

@@ -3,7 +3,7 @@
 
 use std::{sync::Barrier, thread, time::Duration};
 
-use twinlock_interface::Step;
+use twinlock_interface::{State, Step};
 use twinlock_tests::{
     enrolling::{
         ENDED, FIRST_CODE, NOT_READY, NOTED, WRONG_FIRST_CODE, behind_a_password, key_on, page,
@@ -47,11 +47,11 @@ fn one_handle_goes_through_all_questions_and_is_over_with_the_last() {
         let plain = page(line.answer(&session, "").unwrap(), FIRST_CODE);
         assert_eq!(key_on(&plain), key);
         let codes = line.recovery_page(&session, &phone.fresh_code());
-        assert_eq!(line.status("alice").state, "pending");
+        assert_eq!(line.status("alice").state, State::Pending);
         let last = line.note(&session);
         assert!(matches!(&last, Step::Accept { text } if text.contains("enrolled")), "{last:?}");
         assert!(is_over(&line, &session));
-        assert_eq!((line.status("alice").state.as_str(), line.status("alice").failures), ("on", 0));
+        assert_eq!((line.status("alice").state, line.status("alice").failures), (State::On, 0));
         assert!(accepts(&line, &phone.fresh_code()));
         assert!(accepts(&line, &codes[0]) && !accepts(&line, &codes[0]));
     });
@@ -77,7 +77,7 @@ fn nobody_else_goes_on_with_a_session_that_enrolls() {
         all_refused(&code);
         let _ = line.recovery_page(&session, &code);
         all_refused("");
-        assert_eq!(line.status("alice").state, "pending");
+        assert_eq!(line.status("alice").state, State::Pending);
         assert!(matches!(line.note(&session), Step::Accept { .. }));
         all_refused("");
     });
@@ -98,7 +98,7 @@ fn a_program_of_the_account_itself_is_shown_no_key() {
             let step = Step::try_from(own.answer_login(&session, answer).unwrap()).unwrap();
             assert!(matches!(step, Step::Refuse { .. }), "{answer:?} {step:?}");
         }
-        assert_eq!(host.line().status("alice").state, "off");
+        assert_eq!(host.line().status("alice").state, State::Off);
         let _ = begin(&host.line());
     });
 }
@@ -121,7 +121,7 @@ fn whoever_is_faster_than_the_hashing_is_asked_once_more_and_loses_nothing() {
             .collect();
         let (user, session, codes) = &queue[queue.len() - 1];
         let _ = page(line.answer(session, "").unwrap(), NOT_READY);
-        assert_eq!(line.status(user).state, "pending");
+        assert_eq!(line.status(user).state, State::Pending);
         assert!(matches!(line.note(session), Step::Accept { .. }));
         let from = behind_a_password(OFFICE);
         let step = line.login(user, &from, &codes[0]).unwrap();
@@ -247,7 +247,7 @@ fn an_enrolment_that_was_cancelled_does_not_complete_nor_does_it_complete_anothe
         cancel();
         assert_eq!(line.note(&session), ended());
         assert!(is_over(&line, &session));
-        assert_eq!(line.status("alice").state, "off");
+        assert_eq!(line.status("alice").state, State::Off);
 
         let (session, second) = begin(&line);
         assert_ne!(second, key);
@@ -256,7 +256,7 @@ fn an_enrolment_that_was_cancelled_does_not_complete_nor_does_it_complete_anothe
         let (next_session, third) = begin(&line);
         assert_ne!(third, second);
         assert_eq!(line.note(&session), ended());
-        assert_eq!(line.status("alice").state, "pending");
+        assert_eq!(line.status("alice").state, State::Pending);
         // The one that was begun instead goes on.
         let _ = line.recovery_page(&next_session, &host.phone_with(&third).fresh_code());
         assert!(matches!(line.note(&next_session), Step::Accept { .. }));
@@ -293,10 +293,7 @@ fn a_login_whose_enrolment_ended_is_over_and_shows_no_other_key() {
             assert!(is_over(&line, &session));
             keys.push(key);
         }
-        assert_eq!(
-            (line.status("alice").state.as_str(), line.status("alice").failures),
-            ("off", 0)
-        );
+        assert_eq!((line.status("alice").state, line.status("alice").failures), (State::Off, 0));
     });
 }
 

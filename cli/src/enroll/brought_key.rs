@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use twinlock_interface::Request;
+use twinlock_interface::EnrollmentRequest;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -26,7 +26,7 @@ const LEAST_KEY_SYMBOLS: (usize, usize) = (16, 26);
 /// Puts the brought key into `request`; tells whether there is one.
 pub(super) fn take(
     brought: &Brought,
-    request: &mut Request,
+    request: &mut EnrollmentRequest,
     format: Format,
 ) -> Result<bool, Failure> {
     let found = match brought {
@@ -136,8 +136,8 @@ mod tests {
     const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
     const URI: &str = "otpauth://totp/host:alice?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 
-    fn taken(brought: &Brought) -> Result<Zeroizing<Request>, Failure> {
-        let mut request = Zeroizing::new(Request::default());
+    fn taken(brought: &Brought) -> Result<Zeroizing<EnrollmentRequest>, Failure> {
+        let mut request = Zeroizing::new(EnrollmentRequest::default());
         assert!(take(brought, &mut request, Format::Json)?);
         Ok(request)
     }
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn without_a_brought_key_the_daemon_makes_one() {
-        let mut request = Zeroizing::new(Request::default());
+        let mut request = Zeroizing::new(EnrollmentRequest::default());
         assert!(!take(&Brought::default(), &mut request, Format::Json).unwrap());
         assert!(request.secret.is_none() && request.key_uri.is_none());
     }

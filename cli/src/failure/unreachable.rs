@@ -79,7 +79,7 @@ fn no_daemon(what: &str, reason: &str, first: &str) -> Failure {
     )
 }
 
-pub(super) fn other_version(reason: &str) -> Failure {
+fn other_version(reason: &str) -> Failure {
     Failure::new(
         Name::VersionMismatch,
         Exit::Unreachable,

@@ -29,7 +29,7 @@ impl fmt::Debug for Material {
 #[derive(Clone, Default, Serialize, Deserialize, Type, Zeroize)]
 #[zbus(signature = "dict")]
 #[serde(default)]
-pub struct Request {
+pub struct EnrollmentRequest {
     /// What the person calls this authenticator; without it `phone`, `phone 2`, …
     #[serde(with = "zbus::wire::as_variant::optional", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -60,9 +60,9 @@ pub struct Request {
     pub proof: Option<String>,
 }
 
-impl fmt::Debug for Request {
+impl fmt::Debug for EnrollmentRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("EnrollmentRequest").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -102,10 +102,13 @@ impl fmt::Debug for ImportedAuthenticator {
     }
 }
 
-/// How far an account's enrolment has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far an account's enrolment has come: `off`, `pending` or `on` on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[zbus(signature = "s")]
+#[serde(rename_all = "kebab-case")]
 pub enum State {
     /// No authenticator.
+    #[default]
     Off,
     /// A secret has been shown and not yet confirmed.
     Pending,
@@ -113,16 +116,18 @@ pub enum State {
     On,
 }
 
-impl State {
-    /// The word on the wire: `off`, `pending` or `on`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Pending => "pending",
-            Self::On => "on",
-        }
-    }
+/// What became of a code that was tried: `accepted`, `spent` or `out-of-window` on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[zbus(signature = "s")]
+#[serde(rename_all = "kebab-case")]
+pub enum CodeOutcome {
+    /// Right, and spent by having been tried.
+    Accepted,
+    /// Right once: accepted before.
+    #[default]
+    Spent,
+    /// Made by an authenticator of the account, but for another time.
+    OutOfWindow,
 }
 
 /// An authenticator as `Enrollment.Status` shows it; D-Bus signature `a{sv}`. Times are seconds
@@ -163,9 +168,9 @@ pub struct Status {
     /// Canonical account name, as the host's user database spells it.
     #[serde(with = "zbus::wire::as_variant")]
     pub user: String,
-    /// `off`, `pending` or `on`.
+    /// How far its enrolment has come.
     #[serde(with = "zbus::wire::as_variant")]
-    pub state: String,
+    pub state: State,
     /// Since when `state` holds; missing for `off`.
     #[serde(with = "zbus::wire::as_variant::optional", skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
@@ -204,11 +209,10 @@ pub struct Status {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[zbus(signature = "dict")]
 #[serde(default)]
-pub struct Check {
-    /// `accepted` (and spent by it), `spent` (accepted before), or `out-of-window` (made by an
-    /// authenticator of the account, but for another time).
+pub struct CodeCheck {
+    /// What became of the code.
     #[serde(with = "zbus::wire::as_variant")]
-    pub outcome: String,
+    pub outcome: CodeOutcome,
     /// The name of the authenticator that makes this code.
     #[serde(with = "zbus::wire::as_variant")]
     pub authenticator: String,

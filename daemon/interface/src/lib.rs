@@ -27,7 +27,8 @@ pub mod proxy;
 pub mod step;
 
 pub use account::{
-    AuthenticatorStatus, Check, ImportedAuthenticator, Material, Request, State, Status,
+    AuthenticatorStatus, CodeCheck, CodeOutcome, EnrollmentRequest, ImportedAuthenticator,
+    Material, State, Status,
 };
 pub use context::LoginContext;
 pub use error::Error;

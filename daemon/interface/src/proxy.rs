@@ -6,7 +6,8 @@
 use zbus::proxy;
 
 use crate::{
-    Check, Error, ImportedAuthenticator, LoginContext, Material, Request, Status, step::WireStep,
+    CodeCheck, EnrollmentRequest, Error, ImportedAuthenticator, LoginContext, Material, Status,
+    step::WireStep,
 };
 
 /// A login in progress. Called by the module.
@@ -32,7 +33,7 @@ pub trait Login {
 )]
 pub trait Enrollment {
     /// Starts the pending enrolment, or resumes it.
-    fn begin(&self, user: &str, request: &Request) -> Result<Material, Error>;
+    fn begin(&self, user: &str, request: &EnrollmentRequest) -> Result<Material, Error>;
 
     /// Confirms it with a code; returns the recovery codes, shown this once, or none when the
     /// account keeps those it has.
@@ -52,7 +53,7 @@ pub trait Enrollment {
     fn renew_codes(&self, user: &str, code: &str) -> Result<Vec<String>, Error>;
 
     /// Spends a code and tells which authenticator made it, and how far off its clock is.
-    fn check(&self, user: &str, code: &str) -> Result<Check, Error>;
+    fn check(&self, user: &str, code: &str) -> Result<CodeCheck, Error>;
 
     /// Tells how the account stands.
     fn status(&self, user: &str) -> Result<Status, Error>;

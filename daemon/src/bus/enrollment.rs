@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use twinlock_interface::{Check, Error, Material, Request, Status};
+use twinlock_interface::{CodeCheck, EnrollmentRequest, Error, Material, Status};
 use zbus::message::Header;
 use zeroize::Zeroizing;
 
@@ -20,7 +20,7 @@ impl Enrollment {
     async fn begin(
         &self,
         user: String,
-        request: Request,
+        request: EnrollmentRequest,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Material, Error> {
         let request = Zeroizing::new(request);
@@ -110,7 +110,7 @@ impl Enrollment {
         user: String,
         code: String,
         #[zbus(header)] header: Header<'_>,
-    ) -> Result<Check, Error> {
+    ) -> Result<CodeCheck, Error> {
         let code = Zeroizing::new(code);
         let check = async |daemon: &_, call: Admitted| {
             let (caller, account) = call.existing()?;

@@ -1,6 +1,6 @@
 //! An account is one name and one uid together; names of one uid are one account (I10).
 
-use twinlock_interface::LoginContext;
+use twinlock_interface::{LoginContext, State};
 use twinlock_tests::{
     caller::{Arguments, Caller},
     command::{as_root, run},
@@ -121,7 +121,7 @@ fn refused_until_reset(
     assert_eq!(refusal(scene.root.call("Manager.Unlock", &unlock)), "AccountMismatch");
     assert_eq!(refusal(owner.reset(name)), "NotAuthorized");
     assert_eq!(refusal(scene.root.reset(name)), "");
-    assert_eq!(owner.status(name).unwrap().state, "off");
+    assert_eq!(owner.status(name).unwrap().state, State::Off);
     let phone = scene.host.phone(&owner.begin_enrollment(name).unwrap().key_uri);
     owner.confirm_enrollment(name, &phone.fresh_code()).unwrap();
     assert_eq!(scene.login_from(FAR, name, &old_code()), "refuse");

@@ -4,7 +4,7 @@ use std::{thread, time::Duration};
 
 use tokio::task::JoinSet;
 use twinlock_interface::{
-    INTROSPECTION_XML, LoginContext, names::MAX_MESSAGE_BYTES, proxy::EnrollmentProxy,
+    INTROSPECTION_XML, LoginContext, State, names::MAX_MESSAGE_BYTES, proxy::EnrollmentProxy,
 };
 use twinlock_tests::{
     caller::{Arguments, Caller, Refusal},
@@ -55,7 +55,11 @@ fn a_user_has_eight_calls_in_flight_while_everybody_else_goes_on() {
         assert_eq!(count("LimitsExceeded"), 3, "{names:?}");
         assert_eq!(count("NoPendingEnrollment"), IN_FLIGHT - 1, "{names:?}");
         assert_eq!(count(""), 1, "{names:?}");
-        assert_eq!(alice.status("alice").unwrap().state, "on", "nothing is under way any more");
+        assert_eq!(
+            alice.status("alice").unwrap().state,
+            State::On,
+            "nothing is under way any more"
+        );
     });
 }
 

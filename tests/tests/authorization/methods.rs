@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use twinlock_interface::{
-    Check, INTROSPECTION_XML, ImportedAuthenticator, Request, Status, step::WireStep,
+    CodeCheck, CodeOutcome, EnrollmentRequest, INTROSPECTION_XML, ImportedAuthenticator, State,
+    Status, step::WireStep,
 };
 use twinlock_tests::{
     Phone,
@@ -76,9 +77,9 @@ const TABLE: [Row; 14] = [
         other: NOT_AUTHORIZED,
         prepare: |scene, _| {
             scene.forget("alice");
-            Arguments::Enroll(alice(), Request::default())
+            Arguments::Enroll(alice(), EnrollmentRequest::default())
         },
-        carried_out: |_, status| status.state == "pending",
+        carried_out: |_, status| status.state == State::Pending,
     },
     Row {
         method: "Enrollment.Confirm",
@@ -86,7 +87,7 @@ const TABLE: [Row; 14] = [
         owner: CarriedOut,
         other: NOT_AUTHORIZED,
         prepare: |scene, _| with_code(&["alice"], &scene.pending("alice")),
-        carried_out: |_, status| status.state == "on",
+        carried_out: |_, status| status.state == State::On,
     },
     Row {
         method: "Enrollment.Cancel",
@@ -97,7 +98,7 @@ const TABLE: [Row; 14] = [
             let _phone = scene.pending("alice");
             Arguments::strings(&["alice"])
         },
-        carried_out: |_, status| status.state == "off",
+        carried_out: |_, status| status.state == State::Off,
     },
     Row {
         method: "Enrollment.Remove",
@@ -105,7 +106,7 @@ const TABLE: [Row; 14] = [
         owner: CarriedOut,
         other: NOT_AUTHORIZED,
         prepare: |scene, _| with_code(&["alice", "phone"], &scene.enrolled("alice")),
-        carried_out: |_, status| status.state == "off",
+        carried_out: |_, status| status.state == State::Off,
     },
     Row {
         method: "Enrollment.Rename",
@@ -129,7 +130,9 @@ const TABLE: [Row; 14] = [
         owner: CarriedOut,
         other: NOT_AUTHORIZED,
         prepare: |scene, _| with_code(&["alice"], &scene.enrolled("alice")),
-        carried_out: |reply, _| reply.body().deserialize::<Check>().unwrap().outcome == "accepted",
+        carried_out: |reply, _| {
+            reply.body().deserialize::<CodeCheck>().unwrap().outcome == CodeOutcome::Accepted
+        },
     },
     Row {
         method: "Enrollment.Status",
@@ -164,7 +167,7 @@ const TABLE: [Row; 14] = [
             let _phone = scene.enrolled("alice");
             Arguments::strings(&["alice"])
         },
-        carried_out: |_, status| status.state == "off",
+        carried_out: |_, status| status.state == State::Off,
     },
     Row {
         method: "Manager.IssueTicket",
@@ -195,7 +198,7 @@ const TABLE: [Row; 14] = [
             };
             Arguments::Import(alice(), vec![token], vec![], false)
         },
-        carried_out: |_, status| status.state == "on",
+        carried_out: |_, status| status.state == State::On,
     },
 ];
 

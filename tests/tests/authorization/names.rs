@@ -1,6 +1,6 @@
 //! A name that is not an account is nobody, whatever it looks like, and nobody can tell (I16).
 
-use twinlock_interface::{LoginContext, Request};
+use twinlock_interface::{EnrollmentRequest, LoginContext};
 use twinlock_tests::{
     caller::{Arguments, Caller, Refusal},
     in_sandbox,
@@ -140,7 +140,7 @@ fn about(name: &str) -> Vec<(&'static str, Arguments)> {
     let one = || Arguments::strings(&[name]);
     let with_code = || Arguments::strings(&[name, "123456"]);
     vec![
-        ("Enrollment.Begin", Arguments::Enroll(name.to_owned(), Request::default())),
+        ("Enrollment.Begin", Arguments::Enroll(name.to_owned(), EnrollmentRequest::default())),
         ("Enrollment.Confirm", with_code()),
         ("Enrollment.Cancel", one()),
         ("Enrollment.Rename", Arguments::strings(&[name, "phone", "old phone", "123456"])),

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use twinlock_interface::Step;
+use twinlock_interface::{State, Step};
 use twinlock_tests::{
     in_sandbox,
     login::{PamLogin, ending, from_address},
@@ -220,6 +220,6 @@ fn files_named_after_their_accounts_are_taken_from_the_directory_they_lie_in() {
         let line = host.line();
         assert!(accepts(&line, &alice, &token(host, 0, 6).code_at(1)));
         assert!(accepts(&line, &bob, &token(host, 1, 6).code_at(1)));
-        assert_eq!(line.status(&carol.name).state, "off");
+        assert_eq!(line.status(&carol.name).state, State::Off);
     });
 }

@@ -15,7 +15,7 @@ use nix::{
     unistd::mkfifo,
 };
 use serde_json::Value;
-use twinlock_interface::ImportedAuthenticator;
+use twinlock_interface::{ImportedAuthenticator, State};
 use twinlock_tests::{User, caller::Arguments, in_sandbox};
 
 use crate::scene::{
@@ -49,7 +49,10 @@ fn files_and_homes_are_left_as_they_were() {
                 assert_eq!(look(), before, "{arguments:?} {dry_run:?}");
             }
         }
-        assert_eq!(["alice", "carol"].map(|name| host.line().status(name).state), ["on", "on"]);
+        assert_eq!(
+            ["alice", "carol"].map(|name| host.line().status(name).state),
+            [State::On, State::On]
+        );
     });
 }
 
@@ -115,9 +118,9 @@ fn a_home_that_was_laid_out_as_a_trap_is_refused_with_a_reason() {
         }
         assert_eq!(told.len(), 11, "{told:?}");
         let line = host.line();
-        assert_eq!(line.status("good").state, "on");
+        assert_eq!(line.status("good").state, State::On);
         for user in users.iter().chain([&victim, &host.root()]) {
-            assert_eq!(line.status(&user.name).state, "off", "{}", user.name);
+            assert_eq!(line.status(&user.name).state, State::Off, "{}", user.name);
         }
         // Named alone, none of them is any better.
         for name in names.into_iter().chain(["linked-home"]) {
@@ -232,6 +235,6 @@ fn an_ordinary_user_imports_nothing_not_even_for_themselves() {
             assert_eq!(refused.name, "NotAuthorized");
         }
         let line = host.line();
-        assert_eq!(["alice", "bob"].map(|name| line.status(name).state), ["off", "off"]);
+        assert_eq!(["alice", "bob"].map(|name| line.status(name).state), [State::Off, State::Off]);
     });
 }

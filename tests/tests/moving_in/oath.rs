@@ -2,6 +2,7 @@
 
 use std::{fs, time::Duration};
 
+use twinlock_interface::State;
 use twinlock_tests::{
     command::{as_root, run},
     in_sandbox,
@@ -88,7 +89,7 @@ fn where_a_code_of_a_later_time_may_be_used_the_account_waits_until_it_is_past()
             let reason = told[0]["reason"].as_str().unwrap();
             assert!(reason.contains("LOCALTIME") && reason.contains("in "), "{reason}");
         }
-        assert_eq!(host.line().status("alice").state, "off");
+        assert_eq!(host.line().status("alice").state, State::Off);
         host.clock.advance(Duration::from_secs(3 * 30));
         import(host, &["oath", USERS_FILE]).expect_success("import");
         assert!(!accepts(&host.line(), &alice, &code));

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs};
 
 use serde_json::Value;
-use twinlock_interface::Step;
+use twinlock_interface::{State, Step};
 use twinlock_tests::{
     Host,
     caller::Arguments,
@@ -106,11 +106,15 @@ fn an_account_is_imported_whole_or_not_at_all_whatever_becomes_of_the_others() {
         assert_eq!(told.status.code(), Some(1));
         assert!(told.stdout.contains("dave: refused: line 4: secret too short"), "{}", told.stdout);
         let line = host.line();
-        for (name, state) in
-            [("alice", "on"), ("bob", "on"), ("dave", "off"), ("erin", "off"), ("frank", "off")]
-        {
+        for (name, state) in [
+            ("alice", State::On),
+            ("bob", State::On),
+            ("dave", State::Off),
+            ("erin", State::Off),
+            ("frank", State::Off),
+        ] {
             assert_eq!(line.status(name).state, state, "{name}");
-            assert_eq!(line.status(name).authenticators.len(), usize::from(state == "on"));
+            assert_eq!(line.status(name).authenticators.len(), usize::from(state == State::On));
         }
         let dave = token(host, 1, 6).code_at(0);
         assert!(!matches!(
@@ -145,7 +149,7 @@ fn an_enrolment_under_way_and_a_ticket_end_with_the_import_and_not_with_a_refusa
         let begun = host.cli(&alice, &["enroll", "--json"]).json();
         put_users(&bad);
         import(host, &["oath", USERS_FILE]).expect_failure("import");
-        assert_eq!(host.line().status("alice").state, "pending");
+        assert_eq!(host.line().status("alice").state, State::Pending);
         put_users(&bad[..1]);
         import(host, &["oath", USERS_FILE]).expect_success("import");
         let pending = host.phone(begun["key_uri"].as_str().unwrap());
@@ -235,7 +239,7 @@ fn the_exit_status_tells_whether_all_some_or_none_could_be_asked_for() {
         assert_eq!(run(&[alices]), (0, None));
         assert_eq!(run(&[alices]), not_imported(), "skipped");
         assert_eq!(run(&["/home/sandbox/nobody", bobs]), not_imported(), "refused");
-        assert_eq!(host.line().status("bob").state, "on");
+        assert_eq!(host.line().status("bob").state, State::On);
         assert_eq!(run(&[]).0, 2);
         host.daemon.kill();
         fs::remove_file("/usr/sbin/twinlockd").unwrap();

@@ -17,7 +17,7 @@ use std::{
 
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use nix::sys::signal::Signal;
-use twinlock_interface::{Request, proxy::EnrollmentProxy};
+use twinlock_interface::{EnrollmentRequest, proxy::EnrollmentProxy};
 use twinlock_tests::{
     Host,
     bus::block_on,
@@ -70,7 +70,9 @@ fn begin_in_twinlock(host: &Host, people: &mut [Person]) {
         for some in people.chunks_mut(AT_ONCE) {
             let begin = |person: &Person| {
                 let (daemon, name) = (daemon.clone(), person.name.clone());
-                tokio::spawn(async move { daemon.begin(&name, &Request::default()).await.unwrap() })
+                tokio::spawn(async move {
+                    daemon.begin(&name, &EnrollmentRequest::default()).await.unwrap()
+                })
             };
             let calls: Vec<_> = some.iter().map(begin).collect();
             for (person, call) in some.iter_mut().zip(calls) {
