@@ -37,13 +37,6 @@ pub(super) struct Admitted {
     pub(super) account: Option<Identity>,
 }
 
-impl Admitted {
-    /// The account, where there must be one.
-    pub(super) fn existing(self) -> Result<(u32, Identity), Failure> {
-        Ok((self.caller, self.account.ok_or(Failure::NoSuchAccount)?))
-    }
-}
-
 impl Door {
     /// Lets a call in if it may, carries it out, and tells log and caller what came of it. `user` is
     /// the name the call is about, if it is about one.
@@ -87,6 +80,20 @@ impl Door {
             });
         }
         result.map_err(|failure| reply::error(&self.daemon, failure))
+    }
+
+    /// The same for what is about an account that there must be.
+    pub(super) async fn for_account<T>(
+        &self,
+        header: &Header<'_>,
+        operation: Operation,
+        user: &str,
+        use_case: impl AsyncFnOnce(&Daemon, u32, Identity) -> Result<T, Failure>,
+    ) -> Result<T, Error> {
+        let of_account = async |daemon: &Daemon, Admitted { caller, account }: Admitted| {
+            use_case(daemon, caller, account.ok_or(Failure::NoSuchAccount)?).await
+        };
+        self.through(header, operation, Some(user), of_account).await
     }
 
     /// The uid of whoever sent the message, if they are still there.

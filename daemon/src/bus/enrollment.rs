@@ -6,10 +6,7 @@ use twinlock_interface::{CodeCheck, EnrollmentRequest, Error, Material, Status};
 use zbus::message::Header;
 use zeroize::Zeroizing;
 
-use super::{
-    authorization::Operation,
-    door::{Admitted, Door},
-};
+use super::{authorization::Operation, door::Door};
 use crate::{authenticators, check, enroll, renew_codes, status};
 
 pub(super) struct Enrollment(pub(super) Arc<Door>);
@@ -24,11 +21,10 @@ impl Enrollment {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Material, Error> {
         let request = Zeroizing::new(request);
-        let begin = async |daemon: &_, call: Admitted| {
-            let (caller, account) = call.existing()?;
+        let begin = async |daemon: &_, caller, account| {
             enroll::begin(daemon, caller, account, request).await
         };
-        self.0.through(&header, Operation::EnrollmentBegin, Some(&user), begin).await
+        self.0.for_account(&header, Operation::EnrollmentBegin, &user, begin).await
     }
 
     #[zbus(out_args("recovery_codes"))]
@@ -39,21 +35,16 @@ impl Enrollment {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Vec<String>, Error> {
         let code = Zeroizing::new(code);
-        let confirm = async |daemon: &_, call: Admitted| {
-            let (caller, account) = call.existing()?;
+        let confirm = async |daemon: &_, caller, account| {
             enroll::confirm(daemon, caller, account, &code).await
         };
         let codes =
-            self.0.through(&header, Operation::EnrollmentConfirm, Some(&user), confirm).await?;
+            self.0.for_account(&header, Operation::EnrollmentConfirm, &user, confirm).await?;
         Ok(codes.iter().map(|code| code.to_string()).collect())
     }
 
     async fn cancel(&self, user: String, #[zbus(header)] header: Header<'_>) -> Result<(), Error> {
-        let cancel = async |daemon: &_, call: Admitted| {
-            let (caller, account) = call.existing()?;
-            enroll::cancel(daemon, caller, account).await
-        };
-        self.0.through(&header, Operation::EnrollmentCancel, Some(&user), cancel).await
+        self.0.for_account(&header, Operation::EnrollmentCancel, &user, enroll::cancel).await
     }
 
     async fn rename(
@@ -65,11 +56,10 @@ impl Enrollment {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(), Error> {
         let code = Zeroizing::new(code);
-        let rename = async |daemon: &_, call: Admitted| {
-            let (caller, account) = call.existing()?;
+        let rename = async |daemon: &_, caller, account| {
             authenticators::rename(daemon, caller, account, (&authenticator, &name), &code).await
         };
-        self.0.through(&header, Operation::EnrollmentRename, Some(&user), rename).await
+        self.0.for_account(&header, Operation::EnrollmentRename, &user, rename).await
     }
 
     async fn remove(
@@ -80,11 +70,10 @@ impl Enrollment {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(), Error> {
         let code = Zeroizing::new(code);
-        let remove = async |daemon: &_, call: Admitted| {
-            let (caller, account) = call.existing()?;
+        let remove = async |daemon: &_, caller, account| {
             authenticators::remove(daemon, caller, account, &authenticator, &code).await
         };
-        self.0.through(&header, Operation::EnrollmentRemove, Some(&user), remove).await
+        self.0.for_account(&header, Operation::EnrollmentRemove, &user, remove).await
     }
 
     #[zbus(out_args("recovery_codes"))]
@@ -95,12 +84,11 @@ impl Enrollment {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Vec<String>, Error> {
         let code = Zeroizing::new(code);
-        let renew = async |daemon: &_, call: Admitted| {
-            let (caller, account) = call.existing()?;
+        let renew = async |daemon: &_, caller, account| {
             renew_codes::renew_codes(daemon, caller, account, &code).await
         };
         let codes =
-            self.0.through(&header, Operation::EnrollmentRenewCodes, Some(&user), renew).await?;
+            self.0.for_account(&header, Operation::EnrollmentRenewCodes, &user, renew).await?;
         Ok(codes.iter().map(|code| code.to_string()).collect())
     }
 
@@ -112,11 +100,9 @@ impl Enrollment {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<CodeCheck, Error> {
         let code = Zeroizing::new(code);
-        let check = async |daemon: &_, call: Admitted| {
-            let (caller, account) = call.existing()?;
-            check::check(daemon, caller, account, &code).await
-        };
-        self.0.through(&header, Operation::EnrollmentCheck, Some(&user), check).await
+        let check =
+            async |daemon: &_, caller, account| check::check(daemon, caller, account, &code).await;
+        self.0.for_account(&header, Operation::EnrollmentCheck, &user, check).await
     }
 
     #[zbus(out_args("status"))]
@@ -125,10 +111,6 @@ impl Enrollment {
         user: String,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Status, Error> {
-        let status = async |daemon: &_, call: Admitted| {
-            let (caller, account) = call.existing()?;
-            status::status(daemon, caller, account).await
-        };
-        self.0.through(&header, Operation::EnrollmentStatus, Some(&user), status).await
+        self.0.for_account(&header, Operation::EnrollmentStatus, &user, status::status).await
     }
 }

@@ -17,11 +17,7 @@ pub(super) struct Manager(pub(super) Arc<Door>);
 #[zbus::interface(name = "org.twinlock.Twinlock1.Manager")]
 impl Manager {
     async fn unlock(&self, user: String, #[zbus(header)] header: Header<'_>) -> Result<(), Error> {
-        let unlock = async |daemon: &_, call: Admitted| {
-            let (caller, account) = call.existing()?;
-            administer::unlock(daemon, caller, account).await
-        };
-        self.0.through(&header, Operation::ManagerUnlock, Some(&user), unlock).await
+        self.0.for_account(&header, Operation::ManagerUnlock, &user, administer::unlock).await
     }
 
     async fn reset(&self, user: String, #[zbus(header)] header: Header<'_>) -> Result<(), Error> {
@@ -36,12 +32,10 @@ impl Manager {
         user: String,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(String, u64), Error> {
-        let issue = async |daemon: &_, call: Admitted| {
-            let (caller, account) = call.existing()?;
-            administer::issue_ticket(daemon, caller, account).await
-        };
-        let (ticket, expires_at) =
-            self.0.through(&header, Operation::ManagerIssueTicket, Some(&user), issue).await?;
+        let (ticket, expires_at) = self
+            .0
+            .for_account(&header, Operation::ManagerIssueTicket, &user, administer::issue_ticket)
+            .await?;
         Ok((ticket.to_string(), expires_at.unix()))
     }
 
@@ -55,11 +49,10 @@ impl Manager {
     ) -> Result<(), Error> {
         let (authenticators, recovery_codes) =
             (Zeroizing::new(authenticators), Zeroizing::new(recovery_codes));
-        let import = async |daemon: &_, call: Admitted| {
-            let (caller, account) = call.existing()?;
+        let import = async |daemon: &_, caller, account| {
             import::import(daemon, caller, account, (&authenticators, &recovery_codes), dry_run)
                 .await
         };
-        self.0.through(&header, Operation::ManagerImport, Some(&user), import).await
+        self.0.for_account(&header, Operation::ManagerImport, &user, import).await
     }
 }
