@@ -68,9 +68,10 @@ pub(crate) async fn begin_in_login(
     daemon: &Daemon,
     account: &Identity,
     origin: Origin,
+    ticket: Option<String>,
 ) -> Result<Begun, Failure> {
     let start = Start::new(daemon, account, Wanted::default(), origin)?;
-    Arc::new(start).carry_out_by_itself(daemon, false).await
+    Arc::new(Start { ticket, ..start }).carry_out_by_itself(daemon, false).await
 }
 
 /// An authenticator that is wanted, and all it takes to begin its enrolment.
@@ -80,6 +81,8 @@ struct Start {
     /// Where none was brought.
     fresh: SharedSecret,
     origin: Origin,
+    /// The hash of the ticket it takes, if it takes one.
+    ticket: Option<String>,
     now: Timestamp,
     lifetime: Duration,
     vault: Arc<Vault>,
@@ -119,6 +122,7 @@ impl Start {
             wanted,
             fresh: new_authenticator::random_secret()?,
             origin,
+            ticket: None,
             now: clock::now(),
             lifetime: daemon.config.pending_lifetime,
             vault: daemon.vault.clone(),
@@ -136,6 +140,12 @@ impl Start {
     fn carry_out(&self, records: &Records<'_>, proved: bool) -> Result<Begun, Failure> {
         // Enrolled since it was looked at: another one takes a proof now.
         if !proved && !records.record_of(&self.account)?.confirmed.is_empty() {
+            return Err(Failure::ProofRequired);
+        }
+        // Another was issued since, or the account was reset.
+        if let Some(ticket) = &self.ticket
+            && records.ticket(self.account.uid)?.is_none_or(|found| found.hash != *ticket)
+        {
             return Err(Failure::ProofRequired);
         }
         match self.plan(records)? {

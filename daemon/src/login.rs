@@ -151,15 +151,15 @@ async fn judge_code(
             let text = Message::RecoveryCodeUsed { left }.text();
             Next::End(Step::Accept { text }, Outcome::Accepted, "recovery-code")
         }
-        Ruling::MayEnroll if may_enroll(session) => {
+        Ruling::MayEnroll { ticket } if may_enroll(session) => {
             let (_, account) = daemon.account(session.caller, identity.clone()).await?;
             match account.throttle.gate(&session.source, now, &daemon.config.rules.limits) {
-                Ok(()) => return enrolling::offer(daemon, session, identity).await,
+                Ok(()) => return enrolling::offer(daemon, session, identity, Some(ticket)).await,
                 // Its first code would not be looked at.
                 Err(closure) => throttled(&closure, now),
             }
         }
-        Ruling::MayEnroll => Next::End(refuse(), Outcome::Refused, "no-first-factor"),
+        Ruling::MayEnroll { .. } => Next::End(refuse(), Outcome::Refused, "no-first-factor"),
         // What an administrator looks for who opened enrolment and sees nobody enrol.
         Ruling::Refused(Refusal::NotEnrolled)
             if daemon.config.enrolls_at(now) && !may_enroll(session) =>
@@ -239,7 +239,7 @@ async fn first_step(
         });
     }
     if !enrolled && daemon.config.enrolls_at(now) && may_enroll(session) {
-        return enrolling::offer(daemon, session, identity).await;
+        return enrolling::offer(daemon, session, identity, None).await;
     }
     if enrolled && is_remembered(daemon, session, identity, record, now).await? {
         let step = Step::Accept { text: String::new() };

@@ -58,7 +58,10 @@ pub(crate) enum Ruling<T> {
         recovery_codes_left: Option<u32>,
     },
     /// The answer is the ticket of an account without an authenticator.
-    MayEnroll,
+    MayEnroll {
+        /// The hash of the ticket, by which it is known.
+        ticket: String,
+    },
     Refused(Refusal),
     Throttled(Closure),
     /// The identity is not the recorded one (I10): refused, nothing compared.
@@ -70,7 +73,7 @@ impl<T> Ruling<T> {
     pub(crate) fn accepted(self) -> Result<T, Failure> {
         match self {
             Self::Accepted { done, .. } => Ok(done),
-            Self::MayEnroll => Err(Failure::Refused(Refusal::WrongCode)),
+            Self::MayEnroll { .. } => Err(Failure::Refused(Refusal::WrongCode)),
             Self::Refused(refusal) => Err(Failure::Refused(refusal)),
             Self::Throttled(closure) => Err(Failure::Throttled(closure)),
             Self::Mismatch => Err(Failure::AccountMismatch),
@@ -335,7 +338,9 @@ impl<T: Send + 'static> Case<T> {
             let matched = ticket.is_some_and(|ticket| ticket.is_good(hash, self.now));
             let judgement = judge::redeem_ticket(attempt, throttle, matched);
             return Ok(match judgement.store(apply)? {
-                Verdict::Accepted(RightTicket { .. }) => Ruling::MayEnroll,
+                Verdict::Accepted(RightTicket { .. }) => {
+                    Ruling::MayEnroll { ticket: hash.to_owned() }
+                }
                 Verdict::Refused(refusal) => Ruling::Refused(refusal),
                 Verdict::Throttled(closure) => Ruling::Throttled(closure),
             });

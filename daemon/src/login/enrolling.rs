@@ -43,16 +43,18 @@ const TRIES: u8 = 3;
 /// How long the last answer waits for the hashes: less than the module waits for the daemon.
 const PATIENCE: Duration = Duration::from_millis(800);
 
-/// Shows the key, and asks for its first code.
+/// Shows the key, and asks for its first code. `ticket` is the hash of the one that opened this, if one
+/// had to.
 pub(super) async fn offer(
     daemon: &Daemon,
     session: &Session,
     identity: &Identity,
+    ticket: Option<String>,
 ) -> Result<Next, Failure> {
     let origin = Origin::Login(session.source);
-    let begun = match enroll::begin_in_login(daemon, identity, origin).await {
+    let begun = match enroll::begin_in_login(daemon, identity, origin, ticket).await {
         Ok(begun) => begun,
-        // Enrolled since this login began.
+        // Enrolled since this login began, or the ticket is one no more.
         Err(Failure::ProofRequired) => return Ok(ended()),
         Err(failure) => return Err(failure),
     };
