@@ -3,6 +3,7 @@
 //! (I1, I7, I12, I18).
 
 use std::{
+    sync::Barrier,
     thread,
     time::{Duration, Instant},
 };
@@ -409,5 +410,32 @@ fn a_scratch_code_that_was_listed_twice_is_good_once() {
         assert_eq!(line.status("alice").recovery_codes_left, 1);
         assert!(!accepts(&line, OWNER, codes[0]));
         assert!(accepts(&line, OWNER, codes[1]));
+    });
+}
+
+#[test]
+fn a_login_that_begins_while_the_account_gets_its_authenticator_leaves_nothing_pending() {
+    in_sandbox(|host| {
+        let (_, line) = alice_may_enroll(host);
+        let root = host.caller(0);
+        let crowd: Vec<_> = (0..4).map(|_| host.line()).collect();
+        for round in 0..12_u8 {
+            let start = Barrier::new(crowd.len() + 1);
+            thread::scope(|scope| {
+                for (place, line) in crowd.iter().enumerate() {
+                    let (start, from) =
+                        (&start, behind_a_password(&format!("198.51.100.{}", place + 1)));
+                    scope.spawn(move || {
+                        start.wait();
+                        (0..30).for_each(|_| drop(line.begin("alice", &from).unwrap()));
+                    });
+                }
+                start.wait();
+                import(&root, "alice", &[("phone", SEED)], &[]).unwrap();
+            });
+            let status = line.status("alice");
+            assert_eq!((status.state, status.expires_at), (State::On, None), "round {round}");
+            root.reset("alice").unwrap();
+        }
     });
 }
