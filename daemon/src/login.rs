@@ -257,21 +257,23 @@ async fn is_remembered(
     now: Timestamp,
 ) -> Result<bool, Failure> {
     let (rule, source) = (&daemon.config.remember, session.source);
-    let (Source::Network(network), Some(service)) = (source, session.context.service.clone())
+    let service = session.context.service.as_deref();
+    // Off by default, and then costs no look into the database.
+    let (Some(network), Some(asked)) = (rule.place(&source, service), service.map(str::to_owned))
     else {
         return Ok(false);
     };
-    // Off by default, and then costs no look into the database. Who types password and code in one
-    // line types them blindly: an unasked code would be taken for a part of the password.
-    if rule.lifetime.is_zero() || Expects::of(&session.context) == Expects::PasswordAndCode {
+    // Who types password and code in one line types them blindly: an unasked code would be taken for
+    // a part of the password.
+    if Expects::of(&session.context) == Expects::PasswordAndCode {
         return Ok(false);
     }
-    let (uid, asked) = (identity.uid, service.clone());
+    let uid = identity.uid;
     let accepted_at =
         daemon.store.run(move |records| records.remembered(uid, &asked, network)).await?;
     let limits = &daemon.config.rules.limits;
     Ok(accepted_at.is_some_and(|accepted_at| {
-        rule.spares(accepted_at, Some(&service), &source, &record.throttle, now, limits)
+        rule.spares(accepted_at, service, &source, &record.throttle, now, limits)
     }))
 }
 

@@ -114,7 +114,7 @@ pub(crate) async fn prove<T: Send + 'static>(
             case.prove_eight_digits(daemon, otp, &code).await
         }
         Answer::RecoveryCode(code) => case.prove_look_up_secret(daemon, &code).await,
-        Answer::Malformed => malformed(daemon).await,
+        Answer::Malformed => case.refuse_malformed(daemon).await,
     }
 }
 
@@ -127,7 +127,7 @@ pub(crate) async fn prove_otp_only<T: Send + 'static>(
     let (case, answer) = Case::new(daemon, attempt, on_accept);
     match answer {
         Answer::Otp(otp) => case.prove_otp(daemon, otp).await,
-        Answer::RecoveryCode(_) | Answer::Malformed => malformed(daemon).await,
+        Answer::RecoveryCode(_) | Answer::Malformed => case.refuse_malformed(daemon).await,
     }
 }
 
@@ -150,11 +150,6 @@ pub(crate) async fn prove_nothing(daemon: &Daemon, answer: &Answer) -> Result<()
     daemon.recovery_hasher.like_nobody(look_up_secret).await?;
     // A wrong code of somebody's is looked for, which writes nothing.
     daemon.no_account().await
-}
-
-async fn malformed<T: Send + 'static>(daemon: &Daemon) -> Result<Ruling<T>, Failure> {
-    daemon.store.run(|records| records.count_uncharged(Uncharged::Malformed)).await?;
-    Ok(Ruling::Refused(Refusal::Malformed))
 }
 
 /// An attempt without its answer.
@@ -200,6 +195,15 @@ impl<T: Send + 'static> Case<T> {
         let Attempt { identity, answer, source, now } = attempt;
         let (rules, vault) = (daemon.config.rules, daemon.vault.clone());
         (Self { identity, source, now, rules, vault, on_accept }, answer)
+    }
+
+    async fn refuse_malformed(self, daemon: &Daemon) -> Result<Ruling<T>, Failure> {
+        let refused = daemon.store.run(move |records| {
+            records.count_uncharged(Uncharged::Malformed)?;
+            let verdict = judge::malformed().store(|_| Ok::<_, StoreError>(()))?;
+            self.finish(records, verdict, None)
+        });
+        Ok(refused.await?)
     }
 
     async fn prove_otp(self, daemon: &Daemon, otp: Otp) -> Result<Ruling<T>, Failure> {

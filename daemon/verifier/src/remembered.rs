@@ -25,8 +25,20 @@ impl RememberRule {
         source: &Source,
         service: Option<&str>,
     ) -> Option<Network> {
-        match (proof, source) {
-            (Proof::Otp { .. }, Source::Network(network)) if self.covers(service) => Some(*network),
+        match proof {
+            Proof::Otp { .. } => self.place(source, service),
+            Proof::RecoveryCode { .. } => None,
+        }
+    }
+
+    /// The network of a source that this is about at all: for a service that is listed.
+    #[must_use]
+    pub fn place(&self, source: &Source, service: Option<&str>) -> Option<Network> {
+        let listed = |service| self.services.iter().any(|listed| listed == service);
+        match source {
+            Source::Network(network) if !self.lifetime.is_zero() && service.is_some_and(listed) => {
+                Some(*network)
+            }
             _ => None,
         }
     }
@@ -44,14 +56,8 @@ impl RememberRule {
         now: Timestamp,
         limits: &Limits,
     ) -> bool {
-        matches!(source, Source::Network(_))
-            && self.covers(service)
+        self.place(source, service).is_some()
             && now.distance(accepted_at) < self.lifetime
             && throttle.gate(source, now, limits).is_ok()
-    }
-
-    fn covers(&self, service: Option<&str>) -> bool {
-        let listed = |service| self.services.iter().any(|listed| listed == service);
-        !self.lifetime.is_zero() && service.is_some_and(listed)
     }
 }
