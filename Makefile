@@ -9,9 +9,12 @@ SBINDIR     ?= $(PREFIX)/sbin
 BINDIR      ?= $(PREFIX)/bin
 DATADIR     ?= $(PREFIX)/share
 DOCDIR      ?= $(DATADIR)/doc/twinlock
+FILTERS     ?= $(SYSCONFDIR)/fail2ban/filter.d
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 ACTIVATIONS ?= $(DATADIR)/dbus-1/system-services
 INTERFACES  ?= $(DATADIR)/dbus-1/interfaces
+# Older polkit reads /usr/share alone; without these, nobody but root administers.
+POLKITACTIONS ?= $(DATADIR)/polkit-1/actions
 # dbus-daemon reads policies from two places only, of which one is a package's.
 BUSPOLICIES ?= $(if $(filter /usr,$(PREFIX)),$(DATADIR),$(SYSCONFDIR))/dbus-1/system.d
 # libpam looks for modules where its own are: the compiler's architecture first, since a host may
@@ -66,12 +69,15 @@ activatable:
 
 install: activatable build
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(PAMDIR) $(ACTIVATIONS) \
-	  $(BUSPOLICIES) $(INTERFACES) $(UNITDIR) $(DOCDIR))
+	  $(BUSPOLICIES) $(INTERFACES) $(POLKITACTIONS) $(UNITDIR) \
+	  $(FILTERS) $(DOCDIR))
 	$(INSTALL) -m 0755 $(DAEMON) $(DESTDIR)$(SBINDIR)/twinlockd
 	$(INSTALL) -m 0755 $(CLI) $(DESTDIR)$(BINDIR)/twinlock
 	$(INSTALL) -m 0644 $(MODULE) $(DESTDIR)$(PAMDIR)/pam_twinlock.so
 	$(INSTALL) -m 0644 packaging/org.twinlock.Twinlock1.conf $(DESTDIR)$(BUSPOLICIES)/
 	$(INSTALL) -m 0644 daemon/interface/xml/org.twinlock.Twinlock1.xml $(DESTDIR)$(INTERFACES)/
+	$(INSTALL) -m 0644 packaging/org.twinlock.Twinlock1.policy $(DESTDIR)$(POLKITACTIONS)/
+	$(INSTALL) -m 0644 packaging/fail2ban/twinlock.conf $(DESTDIR)$(FILTERS)/
 	sed 's,@SBINDIR@,$(SBINDIR),' packaging/org.twinlock.Twinlock1.service.in \
 	  > $(DESTDIR)$(ACTIVATIONS)/org.twinlock.Twinlock1.service
 	sed 's,@SBINDIR@,$(SBINDIR),' packaging/twinlockd.service.in \
@@ -87,13 +93,16 @@ uninstall:
 	  $(DESTDIR)$(PAMDIR)/pam_twinlock.so \
 	  $(DESTDIR)$(BUSPOLICIES)/org.twinlock.Twinlock1.conf \
 	  $(DESTDIR)$(INTERFACES)/org.twinlock.Twinlock1.xml \
+	  $(DESTDIR)$(POLKITACTIONS)/org.twinlock.Twinlock1.policy \
+	  $(DESTDIR)$(FILTERS)/twinlock.conf \
 	  $(DESTDIR)$(ACTIVATIONS)/org.twinlock.Twinlock1.service \
 	  $(DESTDIR)$(UNITDIR)/twinlockd.service
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT \
 	  twinlock.toml)
 	if [ -d $(DESTDIR)$(DOCDIR) ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR); fi
 	$(if $(DESTDIR),,@$(MAKE) --no-print-directory reload)
-	@echo 'Kept: /var/lib/twinlock (secrets, replay records, locks) and $(SYSCONFDIR)/twinlock.'
+	@echo 'Kept: /var/lib/twinlock (secrets, replay records, locks), /var/lib/twinlock-pam (what files in'
+	@echo '$(SYSCONFDIR)/pam.d were before) and $(SYSCONFDIR)/twinlock.'
 	@echo 'Take pam_twinlock.so out of $(SYSCONFDIR)/pam.d: its lines refuse every login now.'
 
 # What runs already learns what is installed now: systemd and the bus read the new files, and a
@@ -124,7 +133,7 @@ reload:
 # The installed tree, from which every sandbox takes what it runs. Made anew only when something in
 # it changed, so that a running sandbox keeps its own.
 stage: $(STAGE).stamp
-$(STAGE).stamp: $(DAEMON) $(MODULE) $(CLI) Makefile $(wildcard packaging/*)
+$(STAGE).stamp: $(DAEMON) $(MODULE) $(CLI) Makefile $(wildcard packaging/* packaging/*/*)
 	rm -rf $(STAGE)
 	$(MAKE) --no-print-directory install DESTDIR=$(abspath $(STAGE))
 	@touch $@

@@ -1,13 +1,19 @@
 //! The command line.
 
+pub(crate) mod audit;
 pub(crate) mod enroll;
 mod help;
 pub(crate) mod import;
+pub(crate) mod policy;
+pub(crate) mod users;
 
 use clap::{Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
 
+use audit::Audit;
 use enroll::Enroll;
 use import::Import;
+use policy::Policy;
+use users::Users;
 
 /// Enrol, look at and repair the second factor of accounts on this host
 #[derive(Parser, Debug)]
@@ -52,6 +58,15 @@ pub(crate) enum Command {
     /// Take over authenticators that another program kept
     #[command(after_help = import::IMPORT)]
     Import(Import),
+    /// Say who must give a code, and see why
+    #[command(after_help = policy::help::POLICY)]
+    Policy(Policy),
+    /// List accounts, enrolled and not
+    #[command(after_help = users::USERS)]
+    Users(Users),
+    /// List logins and changes
+    #[command(after_help = audit::AUDIT)]
+    Audit(Audit),
 }
 
 /// An account that is the caller's own unless named.

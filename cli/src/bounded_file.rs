@@ -15,19 +15,33 @@ use crate::failure::Failure;
 /// All of the regular file at `path`, which may have `most` bytes. Anything else that has a name
 /// there, a FIFO or a device for example, is refused.
 pub(crate) fn read(path: &Path, most: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let unreadable = |error: io::Error| Failure::file_input(path, &error.to_string());
-    let file = open(path).map_err(unreadable)?;
-    let about = file.metadata().map_err(unreadable)?;
+    content(path, most).map_err(|error| Failure::file_input(path, &error.to_string()))
+}
+
+/// [`read`] for callers to whom a file that cannot be read is no failure.
+pub(crate) fn content(path: &Path, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let file = open(path)?;
+    let about = file.metadata()?;
     if !about.is_file() {
-        return Err(Failure::file_input(path, "it is not a regular file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     // One byte more than there is, so that the buffer is not moved to find the end.
     let expected = usize::try_from(about.len()).unwrap_or(usize::MAX).min(most);
-    let mut content = Zeroizing::new(Vec::with_capacity(expected.saturating_add(1)));
+    all(file, expected.saturating_add(1), most)
+}
+
+/// All that comes on stdin, at most `most` bytes. Waits for its end.
+pub(crate) fn stdin(most: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    all(io::stdin().lock(), 0, most)
+        .map_err(|error| Failure::file_input(Path::new("Standard input"), &error.to_string()))
+}
+
+fn all(source: impl Read, capacity: usize, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut content = Zeroizing::new(Vec::with_capacity(capacity));
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    file.take(limit).read_to_end(&mut content).map_err(unreadable)?;
+    source.take(limit).read_to_end(&mut content)?;
     if content.len() > most {
-        return Err(Failure::file_input(path, &format!("it is larger than {most} bytes")));
+        return Err(io::Error::other(format!("it is larger than {most} bytes")));
     }
     Ok(content)
 }

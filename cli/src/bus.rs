@@ -1,18 +1,26 @@
 //! One call to the daemon.
 
+mod agent;
+
 use std::time::Duration;
 
+use nix::unistd::geteuid;
 use tokio::runtime;
 use twinlock_interface::{Error, names};
 use zbus::{Connection, connection};
 
 use crate::failure::Failure;
 
+pub(crate) use agent::dismiss as dismiss_agent;
+
 /// For connecting, authenticating, starting the daemon and the answer together, in seconds.
 const DEADLINE_SECONDS: u64 = 10;
 /// The same where ten recovery codes are hashed, which a loaded machine takes its time for. Giving
 /// up on it would lose codes that count and are never shown again.
 const HASHING_DEADLINE_SECONDS: u64 = 60;
+/// The same where somebody may be asked for a password. The daemon gives up on them before, after
+/// two minutes.
+const ASKING_DEADLINE_SECONDS: u64 = 150;
 
 /// Connects, calls and hangs up: the bus counts connections per uid, and a person may take minutes
 /// between two calls.
@@ -25,11 +33,23 @@ pub(crate) fn call<T>(
     call_within(DEADLINE_SECONDS, operation)
 }
 
-/// [`call`] for answers that hold new recovery codes.
+/// [`call`] for what makes the daemon hash recovery codes.
 pub(crate) fn call_for_recovery_codes<T>(
     operation: impl AsyncFnOnce(&Connection) -> Result<T, Error>,
 ) -> Result<T, Failure> {
     call_within(HASHING_DEADLINE_SECONDS, operation)
+}
+
+/// [`call`] for what only administrators may: who is not root is asked for a password by polkit, at
+/// the terminal if there is one.
+pub(crate) fn administer<T>(
+    operation: impl AsyncFnOnce(&Connection) -> Result<T, Error>,
+) -> Result<T, Failure> {
+    if geteuid().is_root() {
+        return call(operation);
+    }
+    agent::attend();
+    call_within(ASKING_DEADLINE_SECONDS, operation)
 }
 
 fn call_within<T>(

@@ -1,6 +1,6 @@
 //! `twinlock check`: try a code, and see whether the clocks agree.
 
-mod host_clock;
+pub(crate) mod host_clock;
 
 use serde::Serialize;
 use twinlock_interface::{CodeCheck, CodeOutcome, proxy::EnrollmentProxy};

@@ -1,8 +1,8 @@
 //! The little that is read from the environment.
 //!
 //! It belongs to whoever called, so it only ever changes how something looks: never where the bus
-//! is, whose account is meant, or what is allowed.
-#![allow(clippy::disallowed_methods, reason = "the one module that reads it, for looks only")]
+//! is, whose account is meant, or what is allowed. The one exception is [`sudo_uid`].
+#![allow(clippy::disallowed_methods, reason = "the one module that reads it")]
 
 use std::env;
 
@@ -34,6 +34,12 @@ fn welcomes_colour(no_color: Option<&str>, term: Option<&str>) -> bool {
 /// Whether sudo started this. A hint for a remark, not for a decision: anybody can set it.
 pub(crate) fn under_sudo() -> bool {
     env::var_os("SUDO_UID").is_some()
+}
+
+/// Who called sudo, for root on a kernel that keeps no login uid. Whoever could set it as root could
+/// as well say any other name to the daemon.
+pub(crate) fn sudo_uid() -> Option<u32> {
+    env::var("SUDO_UID").ok()?.parse().ok()
 }
 
 #[cfg(test)]

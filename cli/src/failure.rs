@@ -58,6 +58,11 @@ impl Failure {
         Self::new(Name::NoSuchAccount, Exit::Refused, message)
     }
 
+    /// Whoever keeps the accounts does not answer: nothing is known, good or bad.
+    pub(crate) fn no_user_database(message: &str) -> Self {
+        Self::new(Name::Unavailable, Exit::Unreachable, message)
+    }
+
     pub(crate) fn no_input() -> Self {
         Self::new(Name::NoInput, Exit::Refused, "No code was given.")
     }
@@ -141,6 +146,15 @@ impl Failure {
     /// Of an import, which goes on with the other accounts.
     pub(crate) fn not_imported(message: impl Into<String>) -> Self {
         Self::new(Name::NotImported, Exit::Refused, message)
+    }
+
+    /// A policy file that says something impossible. Not 1, which stands for a difference.
+    pub(crate) fn policy_file(message: impl Into<String>) -> Self {
+        Self::new(Name::PolicyFile, Exit::Usage, message)
+    }
+
+    pub(crate) fn policy_differs(message: impl Into<String>) -> Self {
+        Self::new(Name::PolicyDiffers, Exit::Refused, message)
     }
 
     pub(crate) fn runtime(error: &io::Error) -> Self {
@@ -249,6 +263,28 @@ impl From<Error> for Failure {
                 said,
                 "`twinlock status` says until when, `sudo twinlock unlock NAME` ends it.",
             ),
+            Error::NoSuchGroup(said) => (
+                Name::NoSuchGroup,
+                Refused,
+                said,
+                "`getent group` shows which there are; --unknown-names takes a name that is yet to come.",
+            ),
+            Error::NoSuchRule(said) => {
+                (Name::NoSuchRule, Refused, said, "`twinlock policy list` shows the numbers.")
+            }
+            Error::PolicyChanged(said) => (
+                Name::PolicyChanged,
+                Refused,
+                said,
+                "Somebody else was faster. Look at it with `twinlock policy list`, and run this again.",
+            ),
+            Error::WouldLockOut(said) => (
+                Name::WouldLockOut,
+                Refused,
+                said,
+                "Nothing was changed. `twinlock enroll` gives the account an authenticator, \
+                 --enroll-until lets it enrol in a login, --even-if-locked-out does it all the same.",
+            ),
             Error::NoSuchSession(said) => (Name::NoSuchSession, Refused, said, "Start again."),
             Error::LimitsExceeded(said) => {
                 (Name::LimitsExceeded, Refused, said, "Try again in a minute.")
@@ -274,7 +310,7 @@ mod tests {
     use super::*;
 
     type Variant = fn(String) -> Error;
-    const ANSWERS: [(Variant, Name, u8); 19] = [
+    const ANSWERS: [(Variant, Name, u8); 23] = [
         (Error::NameTaken, Name::NameTaken, 1),
         (Error::KeyTaken, Name::KeyTaken, 1),
         (Error::TooManyAuthenticators, Name::TooManyAuthenticators, 1),
@@ -290,6 +326,10 @@ mod tests {
         (Error::NoPendingEnrollment, Name::NoPendingEnrollment, 1),
         (Error::WrongCode, Name::WrongCode, 1),
         (Error::Throttled, Name::Throttled, 1),
+        (Error::NoSuchGroup, Name::NoSuchGroup, 1),
+        (Error::NoSuchRule, Name::NoSuchRule, 1),
+        (Error::PolicyChanged, Name::PolicyChanged, 1),
+        (Error::WouldLockOut, Name::WouldLockOut, 1),
         (Error::NoSuchSession, Name::NoSuchSession, 1),
         (Error::LimitsExceeded, Name::LimitsExceeded, 1),
         (Error::InvalidArgument, Name::InvalidArgument, 2),

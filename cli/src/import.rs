@@ -12,11 +12,9 @@ mod source_file;
 
 use std::{
     collections::BTreeSet,
-    fs,
     path::{Path, PathBuf},
 };
 
-use jiff::tz::TimeZone;
 use nix::unistd::{Uid, User, geteuid};
 use twinlock_interface::{Error, proxy::ManagerProxy};
 
@@ -24,7 +22,7 @@ use crate::{
     arguments::import::{GoogleAuthenticator, Import, Source},
     bus,
     failure::{Exit, Failure, Name},
-    moment::Moment,
+    moment::{Moment, host_zone},
     output::{self, Format},
 };
 use found::{Found, Note};
@@ -219,13 +217,6 @@ fn of_all(path: &Path) -> Result<Vec<Account>, Failure> {
         Account { user: Some(account.user), source: source.clone(), content }
     };
     Ok(accounts.into_iter().map(account).collect())
-}
-
-/// The time zone of the host. `TZ` would tell that of whoever called.
-fn host_zone() -> TimeZone {
-    let rules = fs::read("/etc/localtime").ok();
-    // A host without a zone keeps UTC.
-    rules.and_then(|rules| TimeZone::tzif("Local", &rules).ok()).unwrap_or(TimeZone::UTC)
 }
 
 /// What an import asks of the daemon.

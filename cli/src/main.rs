@@ -6,17 +6,24 @@
 #![deny(unsafe_code)]
 
 mod account_name;
+mod accounts;
 mod arguments;
+mod audit;
 mod bounded_file;
 mod bus;
 mod check;
 mod codes;
+mod date;
 mod enroll;
 mod environment;
 mod failure;
 mod import;
+mod login_person;
 mod moment;
 mod output;
+mod pace;
+mod passwd;
+mod policy;
 mod printable;
 mod prompt;
 mod qr;
@@ -27,6 +34,9 @@ mod reset;
 mod status;
 mod ticket;
 mod unlock;
+mod user_database;
+mod users;
+mod wrapping;
 
 use std::process::ExitCode;
 
@@ -47,7 +57,9 @@ fn main() -> ExitCode {
         Err(error) => return not_understood(&error),
     };
     let format = if arguments.json { Format::Json } else { Format::Text };
-    match run(arguments.command, format) {
+    let done = run(arguments.command, format);
+    bus::dismiss_agent();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure, format),
     }
@@ -65,6 +77,9 @@ fn run(command: Command, format: Format) -> Result<(), Failure> {
         Command::Unlock(target) => unlock::run(&target, format),
         Command::Reset(options) => reset::run(&options, format),
         Command::Import(options) => import::run(&options, format),
+        Command::Policy(options) => policy::run(&options, format),
+        Command::Users(options) => users::run(&options, format),
+        Command::Audit(options) => audit::run(&options, format),
     }
 }
 

@@ -1,6 +1,16 @@
 //! Times as people read them.
 
+use std::fs;
+
 use jiff::{Timestamp, tz::TimeZone};
+
+/// The time zone of the host, for times that are written down. `TZ` would tell that of whoever
+/// called.
+pub(crate) fn host_zone() -> TimeZone {
+    let rules = fs::read("/etc/localtime").ok();
+    // A host without a zone keeps UTC.
+    rules.and_then(|rules| TimeZone::tzif("Local", &rules).ok()).unwrap_or(TimeZone::UTC)
+}
 
 /// The clock and the time zone of this host, read once per page.
 pub(crate) struct Moment {
@@ -27,14 +37,25 @@ impl Moment {
 
     /// `2026-11-20 11:45:02 CET (in 14 minutes)` for seconds since the Unix epoch.
     pub(crate) fn describe(&self, seconds: u64) -> String {
-        let absolute = i64::try_from(seconds)
-            .ok()
-            .and_then(|seconds| Timestamp::from_second(seconds).ok())
-            .map(|time| time.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z"));
-        match absolute {
+        match self.written(seconds, "%Y-%m-%d %H:%M:%S %Z") {
             Some(absolute) => format!("{absolute} ({})", relative(self.distance(seconds))),
             None => format!("{seconds} seconds after 1970"),
         }
+    }
+
+    /// `2026-11-20 11:45`, for the columns of a table.
+    pub(crate) fn in_column(&self, seconds: u64) -> String {
+        self.written(seconds, "%Y-%m-%d %H:%M").unwrap_or_else(|| format!("@{seconds}"))
+    }
+
+    /// `2026-11-20 11:45:02+01:00`, to the second and always of one length.
+    pub(crate) fn in_log(&self, seconds: u64) -> String {
+        self.written(seconds, "%Y-%m-%d %H:%M:%S%:z").unwrap_or_else(|| format!("@{seconds}"))
+    }
+
+    fn written(&self, seconds: u64, form: &str) -> Option<String> {
+        let time = Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
+        Some(time.to_zoned(self.zone.clone()).strftime(form).to_string())
     }
 
     fn distance(&self, seconds: u64) -> i64 {
@@ -78,6 +99,13 @@ mod tests {
             at(1_111_110_209).describe(1_111_111_109),
             "2005-03-18 01:58:29 UTC (in 15 minutes)"
         );
+    }
+
+    #[test]
+    fn tables_and_logs_have_a_form_of_one_length() {
+        assert_eq!(at(0).in_column(1_111_111_109), "2005-03-18 01:58");
+        assert_eq!(at(0).in_log(1_111_111_109), "2005-03-18 01:58:29+00:00");
+        assert_eq!(at(0).in_log(u64::MAX), format!("@{}", u64::MAX));
     }
 
     #[test]

@@ -7,8 +7,10 @@ use std::{
     fs::File,
     io::{self, Write},
     os::fd::AsFd,
+    time::Duration,
 };
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -82,6 +84,24 @@ impl<'a> From<&'a Failure> for ErrorObject<'a> {
     }
 }
 
+/// Waits for `time`, or until nobody reads stdout any more; says whether it was that. A terminal and
+/// a file always have a reader.
+pub(crate) fn reader_goes_within(time: Duration) -> bool {
+    goes_within(&io::stdout(), time)
+}
+
+fn goes_within(output: &impl AsFd, time: Duration) -> bool {
+    // Asked for nothing, poll(2) tells of the other end of a pipe that is closed.
+    let mut watched = [PollFd::new(output.as_fd(), PollFlags::empty())];
+    let timeout = PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX);
+    poll(&mut watched, timeout).is_ok_and(|ready| ready > 0)
+}
+
+/// Whether nobody reads stdout any more.
+pub(crate) fn reader_is_gone() -> bool {
+    reader_goes_within(Duration::ZERO)
+}
+
 fn stdout(bytes: &[u8]) -> Result<(), Failure> {
     let descriptor = io::stdout().as_fd().try_clone_to_owned();
     descriptor
@@ -117,6 +137,15 @@ mod tests {
             json_line(&ErrorObject::from(&failure)).unwrap().as_str(),
             "{\"error\":{\"name\":\"Usage\",\"message\":\"two\\nlines\"}}\n"
         );
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_any_more_is_noticed_at_once() {
+        let (reader, writer) = io::pipe().unwrap();
+        assert!(!goes_within(&writer, Duration::from_millis(1)));
+        drop(reader);
+        assert!(goes_within(&writer, Duration::from_secs(60)));
+        assert!(!goes_within(&File::open("/dev/null").unwrap(), Duration::ZERO));
     }
 
     #[test]

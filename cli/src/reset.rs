@@ -16,7 +16,7 @@ pub(crate) fn run(options: &Reset, format: Format) -> Result<(), Failure> {
     if !options.yes {
         confirm(user, format)?;
     }
-    bus::call(async |bus| ManagerProxy::new(bus).await?.reset(user).await)?;
+    bus::administer(async |bus| ManagerProxy::new(bus).await?.reset(user).await)?;
     output::result(
         format,
         &format!("{} is reset and can enrol anew.\n", printable::line(user)),

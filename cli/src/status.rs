@@ -1,7 +1,7 @@
 //! `twinlock status`: how an account stands.
 
 use serde::Serialize;
-use twinlock_interface::{AuthenticatorStatus, State, Status, proxy::EnrollmentProxy};
+use twinlock_interface::{AuthenticatorStatus, Lock, State, Status, proxy::EnrollmentProxy};
 
 use crate::{
     account_name,
@@ -23,8 +23,11 @@ fn table(status: &Status, moment: &Moment) -> String {
     let mut rows = vec![
         ("Account", printable::line(&status.user).into_owned()),
         ("Enrolment", enrolment(status, moment)),
-        ("Code required", if status.required { "yes" } else { "no" }.to_owned()),
+        ("Code required", required(status)),
     ];
+    if let Some(end) = status.enroll_until {
+        rows.push(("Enrol at a login", format!("until {}", moment.describe(end))));
+    }
     rows.extend(status.authenticators.iter().map(|one| ("Authenticator", described(one, moment))));
     if status.state == State::On {
         let last = status.last_accepted_at.map_or_else(|| "never".into(), |at| moment.describe(at));
@@ -32,7 +35,7 @@ fn table(status: &Status, moment: &Moment) -> String {
         rows.push(("Recovery codes", format!("{} left", status.recovery_codes_left)));
     }
     rows.push(("Failed attempts", status.failures.to_string()));
-    rows.push(("Locked", lock(status, moment)));
+    rows.extend(locks(status, moment).into_iter().map(|words| ("Locked", words)));
     rows.iter().map(|(label, value)| format!("{label:<20}{value}\n")).collect()
 }
 
@@ -51,6 +54,14 @@ fn enrolment(status: &Status, moment: &Moment) -> String {
         words.push_str(&format!(", {who}waits for its first code until {}", moment.describe(end)));
     }
     words
+}
+
+fn required(status: &Status) -> String {
+    let word = if status.required { "yes" } else { "no" };
+    match &status.required_because {
+        Some(why) => format!("{word}: {}", printable::line(why)),
+        None => word.to_owned(),
+    }
 }
 
 /// `tablet (hotp, 8 digits) since ..., last used ...`: what is as usual is left out.
@@ -81,6 +92,31 @@ fn described(authenticator: &AuthenticatorStatus, moment: &Moment) -> String {
     words
 }
 
+/// Each place from which nothing is accepted; without a list of them, whether there is one.
+fn locks(status: &Status, moment: &Moment) -> Vec<String> {
+    if status.locks.is_empty() {
+        return vec![lock(status, moment)];
+    }
+    let user = printable::line(&status.user);
+    status.locks.iter().map(|lock| lane(lock, &user, moment)).collect()
+}
+
+fn lane(lock: &Lock, user: &str, moment: &Moment) -> String {
+    let lane = match &*lock.lane {
+        "local" => "at terminals of this host".to_owned(),
+        "own-program" => format!("for programs of {user}"),
+        "unknown" => "from places that are not known yet".to_owned(),
+        "recovery" => "for recovery codes".to_owned(),
+        network => format!("from {}", printable::line(network)),
+    };
+    let end = match lock.until {
+        Some(end) => format!("until {}", moment.describe(end)),
+        None if lock.lane == "recovery" => format!("until `sudo twinlock unlock {user}`"),
+        None => format!("until a recovery code is used, or `sudo twinlock unlock {user}`"),
+    };
+    format!("{lane} after {} failures, {end}", lock.failures)
+}
+
 /// Closed comes before locked: waiting does not end it.
 fn lock(status: &Status, moment: &Moment) -> String {
     if status.closed {
@@ -102,6 +138,8 @@ struct StatusObject<'a> {
     state: State,
     since: Option<u64>,
     required: bool,
+    required_because: Option<&'a str>,
+    enroll_until: Option<u64>,
     authenticators: Vec<AuthenticatorObject<'a>>,
     expires_at: Option<u64>,
     recovery_codes_left: u32,
@@ -110,6 +148,14 @@ struct StatusObject<'a> {
     failures: u32,
     locked_until: Option<u64>,
     closed: bool,
+    locks: Vec<LockObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct LockObject<'a> {
+    lane: &'a str,
+    failures: u32,
+    until: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -144,6 +190,8 @@ impl<'a> From<&'a Status> for StatusObject<'a> {
             state: status.state,
             since: status.since,
             required: status.required,
+            required_because: status.required_because.as_deref(),
+            enroll_until: status.enroll_until,
             authenticators: status.authenticators.iter().map(AuthenticatorObject::from).collect(),
             expires_at: status.expires_at,
             recovery_codes_left: status.recovery_codes_left,
@@ -152,7 +200,14 @@ impl<'a> From<&'a Status> for StatusObject<'a> {
             failures: status.failures,
             locked_until: status.locked_until,
             closed: status.closed,
+            locks: status.locks.iter().map(LockObject::from).collect(),
         }
+    }
+}
+
+impl<'a> From<&'a Lock> for LockObject<'a> {
+    fn from(lock: &'a Lock) -> Self {
+        Self { lane: &lock.lane, failures: lock.failures, until: lock.until }
     }
 }
 
@@ -185,16 +240,26 @@ mod tests {
         }
     }
 
+    fn in_lane(lane: &str, until: Option<u64>) -> Lock {
+        Lock { lane: lane.into(), failures: 5, until }
+    }
+
     #[test]
     fn json_keys_are_the_documented_ones_and_always_there() {
         assert_eq!(
-            serde_json::to_string(&StatusObject::from(&on())).unwrap(),
+            serde_json::to_string(&StatusObject::from(&Status {
+                locks: vec![in_lane("unknown", None)],
+                ..on()
+            }))
+            .unwrap(),
             r#"{"user":"alice","state":"on","since":1111111109,"required":true,"#.to_owned()
+                + r#""required_because":null,"enroll_until":null,"#
                 + r#""authenticators":[{"name":"phone","kind":"totp","algorithm":"SHA1","#
                 + r#""digits":6,"period":30,"confirmed_at":1111111109,"last_accepted_at":null}],"#
                 + r#""expires_at":null,"recovery_codes_left":9,"#
                 + r#""recovery_codes_used_at":[1234567890],"last_accepted_at":null,"failures":0,"#
-                + r#""locked_until":null,"closed":false}"#
+                + r#""locked_until":null,"closed":false,"#
+                + r#""locks":[{"lane":"unknown","failures":5,"until":null}]}"#
         );
     }
 
@@ -241,6 +306,18 @@ mod tests {
     }
 
     #[test]
+    fn why_it_is_required_and_until_when_one_may_enrol_are_told() {
+        let status = Status {
+            required_because: Some("rule 7\u{1b}, by carol".into()),
+            enroll_until: Some(4_000_000_000),
+            ..on()
+        };
+        let table = table(&status, &Moment::now());
+        assert!(table.contains("Code required       yes: rule 7\\u{1b}, by carol\n"), "{table}");
+        assert!(table.contains("Enrol at a login    until 2096-10-02"), "{table}");
+    }
+
+    #[test]
     fn an_account_that_is_off_has_no_codes_to_count() {
         let off = Status { user: "bob".into(), state: State::Off, ..Status::default() };
         let table = table(&off, &Moment::now());
@@ -255,6 +332,25 @@ mod tests {
         assert!(until(4_000_000_000).starts_with("until 2096-10-02"));
         let closed = Status { closed: true, locked_until: Some(4_000_000_000), ..on() };
         assert!(lock(&closed, &Moment::now()).contains("`sudo twinlock unlock alice`"));
+    }
+
+    #[test]
+    fn each_place_that_is_locked_has_a_line() {
+        let locks = vec![
+            in_lane("192.0.2.7/32", Some(4_000_000_000)),
+            in_lane("unknown", None),
+            in_lane("recovery", None),
+        ];
+        let table = table(&Status { locks, closed: true, ..on() }, &Moment::now());
+        let lines: Vec<_> = table.lines().filter(|line| line.starts_with("Locked")).collect();
+        assert_eq!(lines.len(), 3, "{table}");
+        for (line, words) in lines.iter().zip([
+            "from 192.0.2.7/32 after 5 failures, until 2096-10-02",
+            "from places that are not known yet after 5 failures, until a recovery code is used",
+            "for recovery codes after 5 failures, until `sudo twinlock unlock alice`",
+        ]) {
+            assert!(line.contains(words), "{words}: {line}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
 pub(crate) fn run(target: &Named, format: Format) -> Result<(), Failure> {
     let user = &target.user;
     let (ticket, expires_at) =
-        bus::call(async |bus| ManagerProxy::new(bus).await?.issue_ticket(user).await)?;
+        bus::administer(async |bus| ManagerProxy::new(bus).await?.issue_ticket(user).await)?;
     let ticket = Zeroizing::new(ticket);
     let shown = match format {
         Format::Text => output::text(&page(user, &ticket, expires_at, &Moment::now())),

@@ -13,7 +13,7 @@ use crate::{
 
 pub(crate) fn run(target: &Named, format: Format) -> Result<(), Failure> {
     let user = &target.user;
-    bus::call(async |bus| ManagerProxy::new(bus).await?.unlock(user).await)?;
+    bus::administer(async |bus| ManagerProxy::new(bus).await?.unlock(user).await)?;
     output::result(
         format,
         &format!("{} is unlocked: the next right code is accepted.\n", printable::line(user)),

@@ -4,6 +4,7 @@ use twinlock_verifier::time::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::{
+    audit::Subject,
     clock,
     daemon::Daemon,
     failure::Failure,
@@ -15,15 +16,20 @@ use crate::{
 };
 
 /// Forgets an account's failures and opens every lane; authenticators and replay records stay.
-pub(crate) async fn unlock(daemon: &Daemon, caller: u32, account: Identity) -> Result<(), Failure> {
-    let (account, _) = daemon.account(caller, account).await?;
+pub(crate) async fn unlock(
+    daemon: &Daemon,
+    call: &Subject,
+    account: Identity,
+) -> Result<(), Failure> {
+    let (account, _) = daemon.account(call.caller, account).await?;
+    let done = call.done(clock::now());
     let unlocked = daemon.store.run(move |records| {
         if let Lookup::Found(record) = records.account(&account)? {
             let mut throttle = record.throttle.clone();
             throttle.unlock();
             records.write_throttle(account.uid, &record.throttle, &throttle)?;
         }
-        Ok(())
+        records.note(done)
     });
     Ok(unlocked.await?)
 }
@@ -32,15 +38,20 @@ pub(crate) async fn unlock(daemon: &Daemon, caller: u32, account: Identity) -> R
 /// clears up after an account that was deleted or given another uid.
 pub(crate) async fn reset(
     daemon: &Daemon,
+    call: &Subject,
     name: &str,
     account: Option<Identity>,
 ) -> Result<(), Failure> {
+    let done = call.done(clock::now());
     let (asked, today) = (name.to_owned(), account.clone());
     let forgotten = daemon.store.run(move |records| {
         let by_name = records.uid_of(&asked)?;
         let mut any = false;
         for uid in by_name.into_iter().chain(today.map(|today| today.uid)) {
             any |= records.forget(uid)?;
+        }
+        if any {
+            records.note(done)?;
         }
         Ok(any)
     });
@@ -53,12 +64,13 @@ pub(crate) async fn reset(
 /// Makes a ticket, in place of any earlier one; returns it in the form people read, with its end.
 pub(crate) async fn issue_ticket(
     daemon: &Daemon,
-    caller: u32,
+    call: &Subject,
     account: Identity,
 ) -> Result<(Zeroizing<String>, Timestamp), Failure> {
-    let (account, _) = daemon.account(caller, account).await?;
+    let (account, _) = daemon.account(call.caller, account).await?;
     let (ticket, hash) = daemon.recovery_hasher.fresh_ticket().await?;
     let issued_at = clock::now();
+    let done = call.done(issued_at);
     let stored = daemon.store.decide(move |records| {
         if !records.record_of(&account)?.confirmed.is_empty() {
             return Err(Failure::AlreadyEnrolled);
@@ -66,7 +78,8 @@ pub(crate) async fn issue_ticket(
         records.ensure(&account)?;
         // Whoever holds the ticket before this one may have seen the key.
         records.drop_pending(account.uid)?;
-        Ok(records.replace_ticket(account.uid, &Ticket { hash, issued_at })?)
+        records.replace_ticket(account.uid, &Ticket { hash, issued_at })?;
+        Ok(records.note(done)?)
     });
     stored.await?;
     Ok((ticket.to_display(), issued_at.saturating_add(TICKET_LIFETIME)))

@@ -1,34 +1,26 @@
-//! One line on syslog (authpriv) for every decision and change.
+//! Every decision and change: an [`Event`], which is a row of the database, written in the
+//! transaction of what it tells, and a line on syslog (authpriv) after COMMIT.
 //!
 //! ```text
 //! login outcome=refused reason=wrong-code user="alice" uid=1000 caller=0 service="sshd" rhost="192.0.2.7" tty="ssh" ruser=""
 //! ```
 //!
-//! Keys are stable and always in this order. Everything a claimant can influence is quoted, with
-//! control characters, quotes and backslashes escaped, so one event is one line (CVE-2023-28486 is
-//! what happens otherwise). Answers, codes and secrets have no way into an [`Event`] (I15).
-//!
-//! A thread of its own writes, because a stopped syslog daemon blocks its socket and must not
-//! block a login.
+//! Keys are stable and always in this order; `details` follows where something else than an account was
+//! changed. Everything a claimant can influence is quoted, with control characters, quotes and
+//! backslashes escaped, so one event is one line (CVE-2023-28486 is what happens otherwise). Answers,
+//! codes and secrets have no way into an [`Event`] (I15).
 
-use std::{
-    fmt::Write as _,
-    io,
-    sync::{
-        atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
-    },
-    thread,
-    time::Duration,
-};
+mod log;
 
-use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
+use std::fmt::Write as _;
+
+use syslog::Severity;
 use twinlock_interface::LoginContext;
+use twinlock_verifier::time::Timestamp;
 
-/// Lines that may wait for a slow syslog daemon; further ones are counted and dropped (I21).
-const QUEUE: usize = 1024;
+pub(crate) use log::{Audit, last_words};
 
-/// What happened.
+/// What was tried.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Action {
     Login,
@@ -44,10 +36,15 @@ pub(crate) enum Action {
     Reset,
     IssueTicket,
     Import,
+    ListAccounts,
+    ListEvents,
+    PolicyShow,
+    PolicyApply,
+    PolicyExplain,
 }
 
 impl Action {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Login => "login",
             Self::EnrollmentBegin => "enrollment-begin",
@@ -62,6 +59,11 @@ impl Action {
             Self::Reset => "reset",
             Self::IssueTicket => "issue-ticket",
             Self::Import => "import",
+            Self::ListAccounts => "list-accounts",
+            Self::ListEvents => "list-events",
+            Self::PolicyShow => "policy-show",
+            Self::PolicyApply => "policy-apply",
+            Self::PolicyExplain => "policy-explain",
         }
     }
 }
@@ -79,7 +81,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::NotRequired => "not-required",
@@ -99,23 +101,50 @@ impl Outcome {
     }
 }
 
-/// An event in the words of the log.
-pub(crate) struct Event<'a> {
+/// What a decision is about, before it is made.
+#[derive(Clone, Debug)]
+pub(crate) struct Subject {
     pub(crate) action: Action,
-    pub(crate) outcome: Outcome,
-    /// A fixed word such as `wrong-code`.
-    pub(crate) reason: &'static str,
-    pub(crate) user: &'a str,
-    /// Missing when the host knows no such account.
+    pub(crate) user: String,
+    /// Missing when the host knows no such account, or it is about none.
     pub(crate) uid: Option<u32>,
     /// Uid of the bus client.
     pub(crate) caller: u32,
-    pub(crate) context: Option<&'a LoginContext>,
+    pub(crate) context: Option<LoginContext>,
 }
 
-impl Event<'_> {
+impl Subject {
+    /// The same about another account.
+    pub(crate) fn about(&self, action: Action) -> Self {
+        Self { action, ..self.clone() }
+    }
+
+    /// How it ended; `reason` is a fixed word such as `wrong-code`.
+    pub(crate) fn ended(&self, outcome: Outcome, reason: &'static str, at: Timestamp) -> Event {
+        Event { at, subject: self.clone(), outcome, reason, details: String::new() }
+    }
+
+    /// It was done.
+    pub(crate) fn done(&self, at: Timestamp) -> Event {
+        self.ended(Outcome::Done, "-", at)
+    }
+}
+
+/// A decision or a change.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) at: Timestamp,
+    pub(crate) subject: Subject,
+    pub(crate) outcome: Outcome,
+    pub(crate) reason: &'static str,
+    /// What was changed, where that is not an account.
+    pub(crate) details: String,
+}
+
+impl Event {
     fn line(&self) -> String {
-        let Self { action, outcome, reason, user, uid, caller, context } = self;
+        let Self { subject, outcome, reason, details, .. } = self;
+        let Subject { action, user, uid, caller, context } = subject;
         let mut line = format!(
             "{} outcome={} reason={reason} user={} uid=",
             action.as_str(),
@@ -134,14 +163,21 @@ impl Event<'_> {
                 ("tty", &context.tty),
                 ("ruser", &context.ruser),
             ] {
-                line.push(' ');
-                line.push_str(key);
-                line.push('=');
-                line.push_str(&quoted(value.as_deref().unwrap_or_default()));
+                push(&mut line, key, value.as_deref().unwrap_or_default());
             }
+        }
+        if !details.is_empty() {
+            push(&mut line, "details", details);
         }
         line
     }
+}
+
+fn push(line: &mut String, key: &str, value: &str) {
+    line.push(' ');
+    line.push_str(key);
+    line.push('=');
+    line.push_str(&quoted(value));
 }
 
 /// The text in double quotes, with nothing in it that could end the quotes or the line.
@@ -159,131 +195,6 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-struct Line {
-    facility: Facility,
-    severity: Severity,
-    text: String,
-}
-
-impl Line {
-    /// About the daemon itself. Never carries what a claimant typed.
-    fn trouble(text: &str) -> Self {
-        let text = text.replace(char::is_control, " ");
-        Self { facility: Facility::LOG_DAEMON, severity: Severity::LOG_ERR, text }
-    }
-}
-
-enum Entry {
-    Line(Line),
-    /// Everything before this is written: say so.
-    Flush(SyncSender<()>),
-}
-
-/// The way to the log.
-pub(crate) struct Audit {
-    entries: SyncSender<Entry>,
-    dropped: AtomicU64,
-}
-
-impl Audit {
-    pub(crate) fn start() -> io::Result<Self> {
-        let (entries, queue) = sync_channel(QUEUE);
-        thread::Builder::new().name("audit".into()).spawn(move || write_entries(&queue))?;
-        Ok(Self { entries, dropped: AtomicU64::new(0) })
-    }
-
-    /// Records a decision or a change.
-    pub(crate) fn record(&self, event: &Event<'_>) {
-        self.send(Line {
-            facility: Facility::LOG_AUTHPRIV,
-            severity: event.outcome.severity(),
-            text: event.line(),
-        });
-    }
-
-    /// Tells the administrator about the daemon itself.
-    pub(crate) fn trouble(&self, text: &str) {
-        self.send(Line::trouble(text));
-    }
-
-    /// Waits until what was recorded is written, but not for long: nothing to wait for comes from
-    /// a stopped syslog daemon.
-    pub(crate) fn flush(&self) {
-        let (written, wait) = sync_channel(1);
-        if self.entries.try_send(Entry::Flush(written)).is_ok() {
-            // Late is as good as never: the process ends next.
-            let _ = wait.recv_timeout(Duration::from_secs(1));
-        }
-    }
-
-    fn send(&self, line: Line) {
-        let dropped = self.dropped.swap(0, Ordering::Relaxed);
-        if dropped > 0 {
-            let text = format!("{dropped} lines were dropped: syslog does not keep up");
-            let gap = Line { facility: Facility::LOG_AUTHPRIV, severity: Severity::LOG_ERR, text };
-            self.count_if_full(self.entries.try_send(Entry::Line(gap)), dropped);
-        }
-        self.count_if_full(self.entries.try_send(Entry::Line(line)), 1);
-    }
-
-    fn count_if_full(&self, sent: Result<(), TrySendError<Entry>>, lines: u64) {
-        if sent.is_err() {
-            self.dropped.fetch_add(lines, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Writes one line about the daemon itself and returns when it is written: for a daemon that does
-/// not get as far as having an [`Audit`], or ends with its own.
-pub(crate) fn last_words(text: &str) {
-    eprintln!("twinlockd: {text}");
-    if let Ok(mut log) = syslog::unix(LocalFormat) {
-        write(&mut log, &Line::trouble(text));
-    }
-}
-
-fn write_entries(queue: &Receiver<Entry>) {
-    let mut log = None;
-    for entry in queue {
-        let line = match entry {
-            Entry::Line(line) => line,
-            Entry::Flush(written) => {
-                let _ = written.send(());
-                continue;
-            }
-        };
-        if log.is_none() {
-            log = syslog::unix(LocalFormat).ok();
-        }
-        if log.as_mut().is_some_and(|log| write(log, &line)) {
-            continue;
-        }
-        // The syslog daemon was restarted: its socket is another one now.
-        log = syslog::unix(LocalFormat).ok();
-        if !log.as_mut().is_some_and(|log| write(log, &line)) {
-            eprintln!("{}", line.text);
-        }
-    }
-}
-
-fn write(log: &mut Logger<LoggerBackend, LocalFormat>, line: &Line) -> bool {
-    // `err` only chooses a method of the format, which takes the severity from the line.
-    log.err(line).is_ok()
-}
-
-/// The local form of RFC 3164 without a time: syslog daemons stamp what comes from `/dev/log`
-/// themselves, in the host's own zone.
-#[derive(Clone)]
-struct LocalFormat;
-
-impl LogFormat<&Line> for LocalFormat {
-    fn format<W: io::Write>(&self, out: &mut W, _: Severity, line: &Line) -> syslog::Result<()> {
-        let priority = line.facility as u32 | line.severity as u32;
-        write!(out, "<{priority}>twinlockd[{}]: {}", std::process::id(), line.text)
-            .map_err(syslog::Error::Io)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,16 +206,15 @@ mod tests {
             tty: Some("ssh".into()),
             ..LoginContext::default()
         };
-        Event {
+        let subject = Subject {
             action: Action::Login,
-            outcome: Outcome::Refused,
-            reason: "wrong-code",
-            user,
+            user: user.into(),
             uid: Some(1000),
             caller: 0,
-            context: Some(&context),
-        }
-        .line()
+            context: Some(context),
+        };
+        let now = Timestamp::from_unix(1_111_111_111);
+        subject.ended(Outcome::Refused, "wrong-code", now).line()
     }
 
     #[test]

@@ -9,10 +9,13 @@ use std::sync::Arc;
 use twinlock_verifier::{answer::Answer, authenticator::AuthenticatorId};
 
 use crate::{
+    audit::Subject,
+    clock,
     daemon::Daemon,
     failure::Failure,
     identity::Identity,
     new_authenticator::check_name,
+    policy::{self, Named},
     proof::{self, Attempt, OnAccept},
     store::{Records, accounts::AccountRecord},
 };
@@ -20,13 +23,13 @@ use crate::{
 /// Gives the authenticator called `old` another name.
 pub(crate) async fn rename(
     daemon: &Daemon,
-    caller: u32,
+    call: &Subject,
     account: Identity,
     (old, new): (&str, &str),
     code: &str,
 ) -> Result<(), Failure> {
     check_name(new)?;
-    let (account, record) = enrolled(daemon, caller, account).await?;
+    let (account, record) = enrolled(daemon, call.caller, account).await?;
     to_rename(&record, old, new)?;
     let (old, new) = (old.to_owned(), new.to_owned());
     let rename = move |records: &Records<'_>, account: &Identity| {
@@ -35,8 +38,9 @@ pub(crate) async fn rename(
     };
     let rename: OnAccept<Result<(), Failure>> =
         Arc::new(move |records, account, _| proof::settled(rename(records, account)));
-    let attempt = Attempt::by_command(caller, account, Answer::parse(code));
-    proof::prove(daemon, attempt, rename).await?.accepted()?
+    let attempt = Attempt::by_command(call, account, Answer::parse(code));
+    let noting = proof::by_command(call, attempt.now);
+    proof::prove(daemon, attempt, rename, noting).await?.settled()
 }
 
 /// The authenticator called `old`, if `new` is free.
@@ -52,19 +56,23 @@ fn to_rename(record: &AccountRecord, old: &str, new: &str) -> Result<Authenticat
 /// else enrolling anew would be a way to wash them off (I19).
 pub(crate) async fn remove(
     daemon: &Daemon,
-    caller: u32,
+    call: &Subject,
     account: Identity,
     name: &str,
     code: &str,
 ) -> Result<(), Failure> {
-    let (account, record) = enrolled(daemon, caller, account).await?;
-    // root may reset the account anyway.
-    let may_be_last = caller == 0 || !daemon.config.requires_code();
-    to_remove(&record, name, may_be_last)?;
+    let (asked, revision) = (account.clone(), daemon.policies.now().revision);
+    let (account, record) = enrolled(daemon, call.caller, account).await?;
+    let named = Named { asked: &asked, recorded: &account };
+    let keeps = keeps_last(daemon, call.caller, named).await;
+    to_remove(&record, name, keeps.as_deref())?;
     let name = name.to_owned();
     let remove = move |records: &Records<'_>, account: &Identity| {
+        if records.policy_revision()? != revision {
+            return Err(Failure::PolicyChanged);
+        }
         let record = records.record_of(account)?;
-        let going = to_remove(&record, &name, may_be_last)?;
+        let going = to_remove(&record, &name, keeps.as_deref())?;
         for id in &going {
             records.remove_authenticator(*id)?;
         }
@@ -78,22 +86,33 @@ pub(crate) async fn remove(
     };
     let remove: OnAccept<Result<(), Failure>> =
         Arc::new(move |records, account, _| proof::settled(remove(records, account)));
-    let attempt = Attempt::by_command(caller, account, Answer::parse(code));
-    proof::prove(daemon, attempt, remove).await?.accepted()?
+    let attempt = Attempt::by_command(call, account, Answer::parse(code));
+    let noting = proof::by_command(call, attempt.now);
+    proof::prove(daemon, attempt, remove, noting).await?.settled()
+}
+
+/// Why the account has to keep its last authenticator, if it has to. root may reset it anyway.
+async fn keeps_last(daemon: &Daemon, caller: u32, account: Named<'_>) -> Option<String> {
+    if caller == 0 {
+        return None;
+    }
+    policy::requirement(daemon, caller, account, clock::now()).await.map(|it| it.because)
 }
 
 /// Which authenticators go with `name`, if they may.
 fn to_remove(
     record: &AccountRecord,
     name: &str,
-    may_be_last: bool,
+    keeps_last: Option<&str>,
 ) -> Result<Vec<AuthenticatorId>, Failure> {
     let going = match name {
         "" => record.confirmed.iter().map(|one| one.authenticator.id).collect(),
         name => vec![id_of(record, name)?],
     };
-    if going.len() == record.confirmed.len() && !may_be_last {
-        return Err(Failure::Required);
+    if let Some(because) = keeps_last
+        && going.len() == record.confirmed.len()
+    {
+        return Err(Failure::Required(because.to_owned()));
     }
     Ok(going)
 }

@@ -8,6 +8,8 @@ mod door;
 mod enrollment;
 mod login;
 mod manager;
+mod policy;
+mod polkit;
 mod reply;
 mod socket;
 mod traffic;
@@ -25,7 +27,8 @@ use zbus::{
 
 use crate::daemon::Daemon;
 use door::Door;
-use socket::BusSocket;
+use polkit::Polkit;
+use socket::{BusSocket, Replies};
 use traffic::Traffic;
 
 /// How long the bus may take to say who a caller is. It takes microseconds or has stopped.
@@ -87,15 +90,17 @@ impl Served {
 /// finds the object.
 pub(crate) async fn serve(daemon: Arc<Daemon>) -> Result<Served, BusError> {
     let traffic = Traffic::default();
-    let socket = BusSocket { stream: connect().await?, traffic: traffic.clone() };
+    let (stream, replies) = (connect().await?, Replies::FromTheBus);
+    let socket = BusSocket { stream, traffic: traffic.clone(), replies };
     let connection =
         Builder::socket(socket).auth_mechanism(AuthMechanism::External).build().await?;
     let bus = ask_about_callers().await?;
     let callers = bus.inner().connection().clone();
-    let door = Arc::new(Door { daemon, bus, traffic });
+    let door = Arc::new(Door { daemon, bus, traffic, polkit: Polkit::default() });
     let objects = connection.object_server();
     objects.at(names::OBJECT_PATH, login::Login(door.clone())).await?;
     objects.at(names::OBJECT_PATH, enrollment::Enrollment(door.clone())).await?;
+    objects.at(names::OBJECT_PATH, policy::Policy(door.clone())).await?;
     objects.at(names::OBJECT_PATH, manager::Manager(door)).await?;
     let flags = RequestNameFlags::DO_NOT_QUEUE;
     match connection.request_name_with_flags(names::BUS_NAME, flags).await? {
@@ -106,13 +111,14 @@ pub(crate) async fn serve(daemon: Arc<Daemon>) -> Result<Served, BusError> {
     }
 }
 
-async fn connect() -> Result<UnixStream, BusError> {
-    UnixStream::connect(names::SYSTEM_BUS_SOCKET).await.map_err(|error| BusError::Bus(error.into()))
+async fn connect() -> zbus::Result<UnixStream> {
+    Ok(UnixStream::connect(names::SYSTEM_BUS_SOCKET).await?)
 }
 
 /// A connection on which the bus is asked who a caller is, and nothing else.
 async fn ask_about_callers() -> Result<DBusProxy<'static>, BusError> {
-    let socket = BusSocket { stream: connect().await?, traffic: Traffic::default() };
+    let (stream, replies) = (connect().await?, Replies::FromTheBus);
+    let socket = BusSocket { stream, traffic: Traffic::default(), replies };
     let connection = Builder::socket(socket)
         .auth_mechanism(AuthMechanism::External)
         .method_timeout(ANSWER_OF_THE_BUS)

@@ -13,6 +13,7 @@ use twinlock_verifier::{
 };
 
 use crate::{
+    audit::Subject,
     authenticators::enrolled,
     daemon::Daemon,
     failure::Failure,
@@ -27,19 +28,20 @@ const DIAGNOSED: Duration = Duration::from_hours(1);
 /// Judges a code as a login would, and says what is known about it.
 pub(crate) async fn check(
     daemon: &Daemon,
-    caller: u32,
+    call: &Subject,
     account: Identity,
     code: &str,
 ) -> Result<CodeCheck, Failure> {
-    let (account, record) = enrolled(daemon, caller, account).await?;
-    let attempt = Attempt::by_command(caller, account.clone(), Answer::parse(code));
+    let (account, record) = enrolled(daemon, call.caller, account).await?;
+    let attempt = Attempt::by_command(call, account.clone(), Answer::parse(code));
     let now = attempt.now;
     let report = |outcome, id, offset_seconds| CodeCheck {
         outcome,
         authenticator: name_of(&record, id),
         offset_seconds,
     };
-    match proof::prove_otp_only(daemon, attempt, proof::nothing_more()).await? {
+    let noting = proof::by_command(call, now);
+    match proof::prove_otp_only(daemon, attempt, proof::nothing_more(), noting).await? {
         Ruling::Accepted { proof: Proof::Otp { authenticator, factor }, .. } => {
             let offset = offset(&record, authenticator, factor, now);
             Ok(report(CodeOutcome::Accepted, authenticator, offset))
@@ -47,14 +49,17 @@ pub(crate) async fn check(
         Ruling::Refused(Refusal::Replayed(id)) => Ok(report(CodeOutcome::Spent, id, None)),
         Ruling::Refused(Refusal::WrongCode) => {
             let Answer::Otp(otp) = Answer::parse(code) else {
-                return Err(Failure::Refused(Refusal::Malformed));
+                return Err(Failure::Refused(Refusal::Malformed).noted());
             };
-            let (id, offset) = diagnose(daemon, caller, account, otp, now)
+            let (id, offset) = diagnose(daemon, call.caller, account, otp, now)
                 .await?
-                .ok_or(Failure::Refused(Refusal::WrongCode))?;
+                .ok_or_else(|| Failure::Refused(Refusal::WrongCode).noted())?;
             Ok(report(CodeOutcome::OutOfWindow, id, Some(offset)))
         }
-        other => Err(other.accepted().err().unwrap_or(Failure::Refused(Refusal::WrongCode))),
+        other => {
+            let failure = other.settled().err();
+            Err(failure.unwrap_or_else(|| Failure::Refused(Refusal::WrongCode).noted()))
+        }
     }
 }
 

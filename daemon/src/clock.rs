@@ -19,7 +19,16 @@ pub(crate) fn monotonic() -> Instant {
 
 /// `14:03`, where the host is.
 pub(crate) fn time_of_day(time: Timestamp) -> String {
+    local(time, "%H:%M")
+}
+
+/// `2030-01-31 14:03`, where the host is.
+pub(crate) fn date_and_time(time: Timestamp) -> String {
+    local(time, "%Y-%m-%d %H:%M")
+}
+
+fn local(time: Timestamp, format: &str) -> String {
     let seconds = i64::try_from(time.unix()).unwrap_or(i64::MAX);
     let there = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX);
-    there.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M").to_string()
+    there.to_zoned(jiff::tz::TimeZone::system()).strftime(format).to_string()
 }

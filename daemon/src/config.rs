@@ -12,45 +12,46 @@ use std::{
 };
 
 use serde::Deserialize;
-use twinlock_interface::names::MAX_CONTEXT_BYTES;
 use twinlock_verifier::{
-    hotp::LookAhead, judge::Rules, remembered::RememberRule, throttle::Limits, time::Timestamp,
+    hotp::LookAhead,
+    throttle::{Limits, Profile},
     totp::Window,
 };
 
 /// Where the settings live; the file may be missing, every setting has a default.
 pub(crate) const PATH: &str = "/etc/twinlock/twinlock.toml";
 
-/// How far ahead enrolment during a login may end: until then a password alone can enrol.
-const ENROLL_AT_MOST: Duration = Duration::from_hours(90 * 24);
-
-/// What the daemon does with an account that has no authenticator.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Unenrolled {
-    /// Asks and refuses, so that an unenrolled account looks like any other.
-    #[default]
-    Refuse,
-    /// Until `enroll_until`, lets people enrol in the login itself; afterwards as [`Self::Refuse`].
-    Enroll,
-    /// Answers `not-required`: for the weeks in which a host is being enrolled.
-    Allow,
-}
-
 /// Settings in the shape the program uses.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     /// Issuer in the key URI; `None` means the host name.
     pub(crate) issuer: Option<String>,
-    pub(crate) unenrolled: Unenrolled,
-    /// When enrolment during a login ends; later it takes a ticket.
-    pub(crate) enroll_until: Option<Timestamp>,
     /// How long a login may wait for its answer.
     pub(crate) session_lifetime: Duration,
     /// How long a pending enrolment can be confirmed.
     pub(crate) pending_lifetime: Duration,
-    pub(crate) rules: Rules,
-    pub(crate) remember: RememberRule,
+    pub(crate) window: Window,
+    pub(crate) look_ahead: LookAhead,
+    pub(crate) lock: Lock,
+    pub(crate) audit: Retention,
+}
+
+/// The numbers of the throttle that the file gives; the policy's profile gives the others.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lock {
+    after: Option<NonZeroU32>,
+    lasts: Option<Duration>,
+    at_most: Option<Duration>,
+    close_after: Option<NonZeroU32>,
+}
+
+/// How long events are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Retention {
+    /// Of attempts, of accounts' own events and of administration, each: a flood of the ones does not
+    /// wash away the others.
+    pub(crate) rows: u32,
+    pub(crate) age: Duration,
 }
 
 #[derive(Debug)]
@@ -84,19 +85,17 @@ impl std::fmt::Display for ConfigError {
 #[serde(deny_unknown_fields, default)]
 struct File {
     issuer: Option<String>,
-    unenrolled: Unenrolled,
-    enroll_until: Option<toml::value::Datetime>,
     window: Option<u32>,
     look_ahead: Option<u32>,
     session_seconds: Option<u64>,
     pending_minutes: Option<u64>,
-    lock: Lock,
-    remember: Remember,
+    lock: LockTable,
+    audit: AuditTable,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Lock {
+struct LockTable {
     after: Option<u32>,
     minutes: Option<u64>,
     at_most_hours: Option<u64>,
@@ -105,30 +104,12 @@ struct Lock {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Remember {
-    minutes: Option<u64>,
-    services: Option<Vec<String>>,
+struct AuditTable {
+    rows: Option<u64>,
+    days: Option<u64>,
 }
 
 impl Config {
-    /// Whether an account without an authenticator is asked for a code all the same, so that nobody
-    /// may part with their last one.
-    pub(crate) fn requires_code(&self) -> bool {
-        self.unenrolled != Unenrolled::Allow
-    }
-
-    /// Whether a login may enrol at `now` without a ticket.
-    pub(crate) fn enrolls_at(&self, now: Timestamp) -> bool {
-        let is_open = |end| now < end && !self.ends_too_late(now);
-        self.unenrolled == Unenrolled::Enroll && self.enroll_until.is_some_and(is_open)
-    }
-
-    /// Whether `enroll_until` is further ahead than it may be. That does not end the start, because
-    /// the clock may be what is wrong (I22); it does not enrol anybody either.
-    pub(crate) fn ends_too_late(&self, now: Timestamp) -> bool {
-        self.enroll_until.is_some_and(|end| end.saturating_since(now) > ENROLL_AT_MOST)
-    }
-
     /// Reads and checks the file at `path`.
     pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
         let unreadable = |error| ConfigError::Unreadable(path.to_owned(), error);
@@ -146,13 +127,6 @@ impl Config {
     }
 
     fn check(file: File) -> Result<Self, ConfigError> {
-        let enroll_until = file.enroll_until.as_ref().map(moment).transpose()?;
-        if (file.unenrolled == Unenrolled::Enroll) != enroll_until.is_some() {
-            return Err(ConfigError::OutOfBounds {
-                key: "enroll_until",
-                allowed: "given together with unenrolled = \"enroll\", and only then",
-            });
-        }
         if let Some(issuer) = &file.issuer
             && (issuer.is_empty() || issuer.len() > 64 || issuer.chars().any(char::is_control))
         {
@@ -165,20 +139,34 @@ impl Config {
             bounded(file.session_seconds, 300, 10..=3600, "session_seconds", "10 to 3600")?;
         let pending =
             bounded(file.pending_minutes, 15, 1..=1440, "pending_minutes", "1 to 1440")? * 60;
-        let rules = Rules {
-            window: window(file.window)?,
-            look_ahead: look_ahead(file.look_ahead)?,
-            limits: limits(&file.lock)?,
-        };
         Ok(Self {
             issuer: file.issuer,
-            unenrolled: file.unenrolled,
-            enroll_until,
             session_lifetime: Duration::from_secs(session),
             pending_lifetime: Duration::from_secs(pending),
-            rules,
-            remember: remember(file.remember)?,
+            window: window(file.window)?,
+            look_ahead: look_ahead(file.look_ahead)?,
+            lock: lock(&file.lock)?,
+            audit: retention(&file.audit)?,
         })
+    }
+}
+
+impl Lock {
+    /// The limits in force. Numbers of the file take the place of the defaults, and of any other
+    /// profile's where they are stricter: a line that was left behind must not soften a profile.
+    pub(crate) fn with(&self, profile: Profile) -> Limits {
+        let base = profile.limits();
+        let lock_for = self.lasts.unwrap_or(base.lock_for);
+        let own = Limits {
+            lock_after: self.after.unwrap_or(base.lock_after),
+            lock_for,
+            lock_at_most: self.at_most.unwrap_or(base.lock_at_most).max(lock_for),
+            close_after: self.close_after.unwrap_or(base.close_after),
+        };
+        match profile {
+            Profile::Default => own,
+            Profile::Cis | Profile::Stig | Profile::Pci => own.stricter(base),
+        }
     }
 }
 
@@ -194,60 +182,29 @@ fn look_ahead(counters: Option<u32>) -> Result<LookAhead, ConfigError> {
     counters.map_or(Ok(LookAhead::default()), |n| LookAhead::new(n).map_err(out_of_bounds))
 }
 
-fn limits(lock: &Lock) -> Result<Limits, ConfigError> {
-    let defaults = Limits::default();
-    let lock_for = bounded(lock.minutes, 15, 1..=1440, "lock.minutes", "1 to 1440")? * 60;
-    let lock_at_most =
-        bounded(lock.at_most_hours, 24, 1..=168, "lock.at_most_hours", "1 to 168")? * 3600;
-    if lock_at_most < lock_for {
+fn lock(table: &LockTable) -> Result<Lock, ConfigError> {
+    let minutes = bounded(table.minutes, 15, 1..=1440, "lock.minutes", "1 to 1440")?;
+    let hours = bounded(table.at_most_hours, 24, 1..=168, "lock.at_most_hours", "1 to 168")?;
+    if hours * 60 < minutes {
         return Err(ConfigError::OutOfBounds {
             key: "lock.at_most_hours",
             allowed: "no shorter than lock.minutes",
         });
     }
-    Ok(Limits {
+    Ok(Lock {
         // Zero would mean "no limit" to one reader and "always locked" to another.
-        lock_after: failures(lock.after, defaults.lock_after, "lock.after")?,
-        lock_for: Duration::from_secs(lock_for),
-        lock_at_most: Duration::from_secs(lock_at_most),
-        close_after: failures(lock.close_after, defaults.close_after, "lock.close_after")?,
+        after: failures(table.after, "lock.after")?,
+        lasts: table.minutes.map(|minutes| Duration::from_secs(minutes * 60)),
+        at_most: table.at_most_hours.map(|hours| Duration::from_secs(hours * 3600)),
+        close_after: failures(table.close_after, "lock.close_after")?,
     })
 }
 
-/// A date means its first moment where the host is.
-fn moment(datetime: &toml::value::Datetime) -> Result<Timestamp, ConfigError> {
-    let text = datetime.to_string();
-    let moment = match text.parse::<jiff::Timestamp>() {
-        Ok(moment) => Some(moment),
-        Err(_) => text
-            .parse::<jiff::civil::Date>()
-            .and_then(|date| date.to_zoned(jiff::tz::TimeZone::system()))
-            .map(|zoned| zoned.timestamp())
-            .ok(),
-    };
-    moment
-        .filter(|_| datetime.date.is_some() && datetime.time.is_some() == datetime.offset.is_some())
-        .and_then(|moment| u64::try_from(moment.as_second()).ok())
-        .map(Timestamp::from_unix)
-        .ok_or(ConfigError::OutOfBounds {
-            key: "enroll_until",
-            allowed: "a date such as 2030-01-31, or a time such as 2030-01-31T12:00:00Z",
-        })
-}
-
-/// A source is remembered for a day at most, and no service is by default one of those where a code
-/// guards more than the way in (sudo).
-fn remember(table: Remember) -> Result<RememberRule, ConfigError> {
-    let minutes = bounded(table.minutes, 0, 0..=1440, "remember.minutes", "0 to 1440")?;
-    let services = table.services.unwrap_or_else(|| vec!["sshd".to_owned()]);
-    let fits = |service: &String| !service.is_empty() && service.len() <= MAX_CONTEXT_BYTES;
-    if services.len() > 64 || !services.iter().all(fits) {
-        return Err(ConfigError::OutOfBounds {
-            key: "remember.services",
-            allowed: "at most 64 names of PAM services",
-        });
-    }
-    Ok(RememberRule { lifetime: Duration::from_secs(minutes * 60), services })
+fn retention(table: &AuditTable) -> Result<Retention, ConfigError> {
+    let rows = bounded(table.rows, 50_000, 1000..=1_000_000, "audit.rows", "1000 to 1000000")?;
+    let days = bounded(table.days, 365, 1..=3650, "audit.days", "1 to 3650")?;
+    let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+    Ok(Retention { rows, age: Duration::from_secs(days * 24 * 3600) })
 }
 
 fn bounded(
@@ -262,25 +219,18 @@ fn bounded(
 }
 
 /// NIST SP 800-63B allows at most 100 consecutive failures.
-fn failures(
-    value: Option<u32>,
-    default: NonZeroU32,
-    key: &'static str,
-) -> Result<NonZeroU32, ConfigError> {
-    match value {
-        None => Ok(default),
-        Some(value) => NonZeroU32::new(value)
+fn failures(value: Option<u32>, key: &'static str) -> Result<Option<NonZeroU32>, ConfigError> {
+    let check = |value| {
+        NonZeroU32::new(value)
             .filter(|value| value.get() <= 100)
-            .ok_or(ConfigError::OutOfBounds { key, allowed: "1 to 100" }),
-    }
+            .ok_or(ConfigError::OutOfBounds { key, allowed: "1 to 100" })
+    };
+    value.map(check).transpose()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// 2030-01-01 00:00:00 UTC.
-    const NOW: Timestamp = Timestamp::from_unix(1_893_456_000);
 
     fn parse(text: &str) -> Result<Config, ConfigError> {
         let file = toml::from_str(text)
@@ -291,48 +241,33 @@ mod tests {
     #[test]
     fn an_empty_file_is_the_documented_default() {
         let config = parse("").unwrap();
-        assert_eq!(config.unenrolled, Unenrolled::Refuse);
-        assert_eq!((config.rules.window, config.rules.look_ahead), Default::default());
+        assert_eq!((config.window, config.look_ahead), Default::default());
         assert_eq!(config.session_lifetime, Duration::from_secs(300));
         assert_eq!(config.pending_lifetime, Duration::from_secs(900));
-        assert_eq!(config.rules.limits.lock_after.get(), 5);
-        assert_eq!(config.rules.limits.lock_for, Duration::from_secs(900));
-        assert_eq!(config.rules.limits.lock_at_most, Duration::from_secs(86_400));
-        assert_eq!(config.rules.limits.close_after.get(), 100);
+        assert_eq!(config.lock.with(Profile::Default), Limits::default());
+        let year = Duration::from_secs(365 * 24 * 3600);
+        assert_eq!(config.audit, Retention { rows: 50_000, age: year });
     }
 
     #[test]
-    fn enrolment_in_a_login_ends_when_the_file_says() {
-        let until = |text: &str| parse(&format!("unenrolled = \"enroll\"\n{text}")).unwrap();
-        let config = until("enroll_until = 2030-01-31T12:00:00+01:00");
-        // 2030-01-31 11:00:00 UTC.
-        let end = Timestamp::from_unix(1_896_087_600);
-        assert_eq!(config.enroll_until, Some(end));
-        assert!(config.enrolls_at(Timestamp::from_unix(end.unix() - 1)));
-        assert!(config.enrolls_at(NOW));
-        assert!(!config.enrolls_at(end));
-        assert!(config.requires_code());
-        let day = until("enroll_until = 2030-01-31").enroll_until.unwrap().unix();
-        let midnight = 1_896_048_000;
-        assert!(day.abs_diff(midnight) <= 14 * 3600, "midnight somewhere on earth");
-        assert!(!parse("").unwrap().enrolls_at(NOW));
-        let far = until("enroll_until = 2030-04-02T00:00:01Z");
-        assert!(far.ends_too_late(NOW) && !far.enrolls_at(NOW));
-        assert!(!far.ends_too_late(end) && far.enrolls_at(end));
-    }
-
-    #[test]
-    fn nothing_is_remembered_unless_asked_for() {
-        assert!(parse("").unwrap().remember.lifetime.is_zero());
-        let rule = parse("[remember]\nminutes = 30").unwrap().remember;
-        assert_eq!(rule.lifetime, Duration::from_secs(1800));
-        assert_eq!(rule.services, ["sshd"]);
+    fn the_file_replaces_defaults_and_softens_no_profile() {
+        let lock = parse("[lock]\nafter = 8\nminutes = 60\nat_most_hours = 48").unwrap().lock;
+        let limits = lock.with(Profile::Default);
+        assert_eq!(limits.lock_after.get(), 8);
+        assert_eq!(limits.lock_for, Duration::from_hours(1));
+        assert_eq!(limits.lock_at_most, Duration::from_hours(48));
+        for profile in [Profile::Cis, Profile::Stig, Profile::Pci] {
+            let (with, alone) = (lock.with(profile), profile.limits());
+            assert_eq!(with, with.stricter(alone), "{profile:?}");
+        }
+        assert_eq!(lock.with(Profile::Stig).close_after.get(), 3);
+        assert_eq!(lock.with(Profile::Pci).lock_after.get(), 8);
     }
 
     #[test]
     fn a_typo_is_an_error_that_names_it() {
-        let error = parse("unenroled = \"allow\"").unwrap_err().to_string();
-        assert!(error.contains("unenroled"), "{error}");
+        let error = parse("isuer = \"box\"").unwrap_err().to_string();
+        assert!(error.contains("isuer"), "{error}");
         let error = parse("[lock]\nafer = 3").unwrap_err().to_string();
         assert!(error.contains("afer"), "{error}");
     }
@@ -352,12 +287,8 @@ mod tests {
             ("issuer", "issuer = \"\""),
             ("look_ahead", "look_ahead = 0"),
             ("look_ahead", "look_ahead = 51"),
-            ("remember.minutes", "[remember]\nminutes = 1441"),
-            ("remember.services", "[remember]\nservices = [\"\"]"),
-            ("enroll_until", "unenrolled = \"enroll\""),
-            ("enroll_until", "enroll_until = 2030-01-31"),
-            ("enroll_until", "unenrolled = \"enroll\"\nenroll_until = 12:00:00"),
-            ("enroll_until", "unenrolled = \"enroll\"\nenroll_until = 2030-01-31T12:00:00"),
+            ("audit.rows", "[audit]\nrows = 999"),
+            ("audit.days", "[audit]\ndays = 0"),
         ] {
             let Err(ConfigError::OutOfBounds { key: named, .. }) = parse(text) else {
                 panic!("{text}")

@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    audit::Audit,
+    audit::{Audit, Event},
     config::Config,
     failure::Failure,
     identity::{Identities, Identity},
+    policy::Policies,
     recovery_hash::RecoveryHasher,
     sessions::Sessions,
     store::{
@@ -22,7 +23,8 @@ pub(crate) struct Daemon {
     pub(crate) vault: Arc<Vault>,
     pub(crate) identities: Identities,
     pub(crate) recovery_hasher: RecoveryHasher,
-    pub(crate) audit: Audit,
+    pub(crate) audit: Arc<Audit>,
+    pub(crate) policies: Policies,
     sessions: Mutex<Sessions>,
 }
 
@@ -31,7 +33,8 @@ impl Daemon {
         config: Config,
         store: Store,
         vault: Arc<Vault>,
-        audit: Audit,
+        audit: Arc<Audit>,
+        policies: Policies,
     ) -> Result<Self, Failure> {
         Ok(Self {
             sessions: Mutex::new(Sessions::new(config.session_lifetime)),
@@ -41,7 +44,18 @@ impl Daemon {
             store,
             vault,
             audit,
+            policies,
         })
+    }
+
+    /// Writes down a decision that no transaction makes. One that cannot be written stands in the log at
+    /// least: it changes nothing, and a full disk must not keep out the exempt administrator who comes
+    /// to make room.
+    pub(crate) async fn note(&self, event: Event) {
+        let written = event.clone();
+        if self.store.run(move |records| records.note(written)).await.is_err() {
+            self.audit.write(&event);
+        }
     }
 
     /// The issuer in key URIs.

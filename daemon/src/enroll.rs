@@ -21,6 +21,7 @@ use twinlock_verifier::{
 use zeroize::Zeroizing;
 
 use crate::{
+    audit::{Action, Subject},
     clock,
     daemon::Daemon,
     failure::Failure,
@@ -40,14 +41,15 @@ use crate::{
 /// Starts a pending enrolment, or shows the one that is under way again.
 pub(crate) async fn begin(
     daemon: &Daemon,
-    caller: u32,
+    call: &Subject,
     account: Identity,
     mut request: Zeroizing<EnrollmentRequest>,
 ) -> Result<Material, Failure> {
+    let caller = call.caller;
     let (account, record) = daemon.account(caller, account).await?;
     let proof = request.proof.take().map(Zeroizing::new);
     let wanted = Wanted::read(&request)?;
-    let start = Arc::new(Start::new(daemon, &account, wanted, Origin::Command)?);
+    let start = Arc::new(Start::new(daemon, call, &account, wanted, Origin::Command)?);
     if record.confirmed.is_empty() || caller == 0 {
         let begun = start.clone().carry_out_by_itself(daemon, caller == 0).await?;
         return Ok(material(daemon, &account, begun.pending()));
@@ -56,26 +58,30 @@ pub(crate) async fn begin(
     // Before the proof, so that it is not spent on what cannot be; and again with it.
     let first_look = start.clone();
     daemon.store.decide(move |records| first_look.plan(records).map(drop)).await?;
-    let attempt = Attempt::by_command(caller, account.clone(), Answer::parse(&proof));
+    let attempt = Attempt::by_command(call, account.clone(), Answer::parse(&proof));
     let carry_out: OnAccept<Result<Begun, Failure>> =
         Arc::new(move |records, _, _| proof::settled(start.carry_out(records, true)));
-    let begun = proof::prove(daemon, attempt, carry_out).await?.accepted()??;
+    // Beginning has noted it.
+    let refusals = proof::refusals_of(call, attempt.now);
+    let begun = proof::prove(daemon, attempt, carry_out, refusals).await?.settled()?;
     Ok(material(daemon, &account, begun.pending()))
 }
 
 /// The pending enrolment that a login shows: the one begun from there, or a new one.
 pub(crate) async fn begin_in_login(
     daemon: &Daemon,
+    login: &Subject,
     account: &Identity,
     origin: Origin,
     ticket: Option<String>,
 ) -> Result<Begun, Failure> {
-    let start = Start::new(daemon, account, Wanted::default(), origin)?;
+    let start = Start::new(daemon, login, account, Wanted::default(), origin)?;
     Arc::new(Start { ticket, ..start }).carry_out_by_itself(daemon, false).await
 }
 
 /// An authenticator that is wanted, and all it takes to begin its enrolment.
 struct Start {
+    call: Subject,
     account: Identity,
     wanted: Wanted,
     /// Where none was brought.
@@ -113,11 +119,13 @@ enum Plan {
 impl Start {
     fn new(
         daemon: &Daemon,
+        call: &Subject,
         account: &Identity,
         wanted: Wanted,
         origin: Origin,
     ) -> Result<Self, Failure> {
         Ok(Self {
+            call: call.about(Action::EnrollmentBegin),
             account: account.clone(),
             wanted,
             fresh: new_authenticator::random_secret()?,
@@ -148,7 +156,9 @@ impl Start {
         {
             return Err(Failure::ProofRequired);
         }
-        match self.plan(records)? {
+        let plan = self.plan(records)?;
+        records.note(self.call.done(self.now))?;
+        match plan {
             Plan::GoOn(pending) => Ok(Begun::Before(pending)),
             Plan::Begin(name) => {
                 let uid = self.account.uid;
@@ -212,21 +222,22 @@ impl Start {
 /// the account keeps those it has.
 pub(crate) async fn confirm(
     daemon: &Daemon,
-    caller: u32,
+    call: &Subject,
     account: Identity,
     code: &str,
 ) -> Result<Vec<Zeroizing<String>>, Failure> {
-    let (account, _) = daemon.account(caller, account).await?;
+    let (account, _) = daemon.account(call.caller, account).await?;
     let otp: Option<Otp> = match Answer::parse(code) {
         Answer::Otp(otp) => Some(otp),
         Answer::RecoveryCode(_) | Answer::Malformed => None,
     };
     let first = Arc::new(FirstCode {
+        call: call.clone(),
         account,
         otp,
         now: clock::now(),
         lifetime: daemon.config.pending_lifetime,
-        rules: daemon.config.rules,
+        rules: daemon.rules(),
         vault: daemon.vault.clone(),
     });
     // Looked at three times at the same moment: so that a wrong code costs no bcrypt, that an
@@ -250,6 +261,7 @@ pub(crate) async fn confirm(
 
 /// A code that is held against the pending enrolment.
 struct FirstCode {
+    call: Subject,
     account: Identity,
     otp: Option<Otp>,
     now: Timestamp,
@@ -291,7 +303,7 @@ impl FirstCode {
             }
             None => records.confirm_pending(self.account.uid, &confirmed, self.now)?,
         }
-        Ok(())
+        Ok(records.note(self.call.done(self.now))?)
     }
 }
 
@@ -311,12 +323,19 @@ pub(crate) fn complete_first(
 }
 
 /// Drops the pending enrolment and leaves nothing behind.
-pub(crate) async fn cancel(daemon: &Daemon, caller: u32, account: Identity) -> Result<(), Failure> {
-    let (account, _) = daemon.account(caller, account).await?;
-    let uid = account.uid;
+pub(crate) async fn cancel(
+    daemon: &Daemon,
+    call: &Subject,
+    account: Identity,
+) -> Result<(), Failure> {
+    let (account, _) = daemon.account(call.caller, account).await?;
+    let (uid, done) = (account.uid, call.done(clock::now()));
     let dropped = daemon.store.run(move |records| {
         let dropped = records.drop_pending(uid)?;
         records.forget_if_empty(uid)?;
+        if dropped {
+            records.note(done)?;
+        }
         Ok(dropped)
     });
     if !dropped.await? {

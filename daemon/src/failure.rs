@@ -2,8 +2,12 @@
 //! caller is a login; where the caller is a person at a command, it is an answer they must see.
 
 use twinlock_verifier::{
-    authenticator::InvalidParameters, judge::Refusal, key_uri::InvalidKeyUri,
-    shared_secret::InvalidSecret, throttle::Closure,
+    authenticator::InvalidParameters,
+    judge::Refusal,
+    key_uri::InvalidKeyUri,
+    policy::{InvalidRule, InvalidSubnet, Occasion, TooLarge},
+    shared_secret::InvalidSecret,
+    throttle::Closure,
 };
 
 use crate::{audit::Outcome, identity::IdentityError, store::StoreError};
@@ -11,6 +15,10 @@ use crate::{audit::Outcome, identity::IdentityError, store::StoreError};
 #[derive(Debug)]
 pub(crate) enum Failure {
     NotAuthorized,
+    /// The caller is not root, and polkit does not let them do this.
+    NotAnAdministrator {
+        action: &'static str,
+    },
     NoSuchAccount,
     NotEnrolled,
     AlreadyEnrolled,
@@ -23,8 +31,16 @@ pub(crate) enum Failure {
     /// Another authenticator of the account has that key.
     KeyTaken,
     TooManyAuthenticators,
-    /// The last authenticator of an account that is asked for a code.
-    Required,
+    /// The last authenticator of an account that is asked for a code, and why it is.
+    Required(String),
+    /// A rule to be added names a group, or an account, that the host does not know.
+    NoSuchGroup(String),
+    NoSuchUser(String),
+    NoSuchRule(u32),
+    /// It is another revision by now.
+    PolicyChanged,
+    /// The account that would lose a way in, and where.
+    WouldLockOut(String, Occasion),
     Refused(Refusal),
     Throttled(Closure),
     NoSuchSession,
@@ -36,6 +52,8 @@ pub(crate) enum Failure {
     Identity(IdentityError),
     /// The kernel gave no random bytes, or a worker thread died.
     Internal(&'static str),
+    /// One whose event has been written already.
+    Noted(Box<Failure>),
 }
 
 /// What is wrong with an argument.
@@ -53,16 +71,37 @@ pub(crate) enum Invalid {
     CounterTooLarge,
     NoAuthenticators,
     RecoveryCodes,
+    /// An address in a question about the policy.
+    Address,
+    /// A name with a rule for everyone.
+    NameOfEveryone,
+    /// A place that a rule names.
+    Place(InvalidSubnet),
+    Rule(InvalidRule),
+    Policy(TooLarge),
+    /// More than a page of names.
+    TooManyNames,
+    Author,
     Parameters(InvalidParameters),
     Secret(InvalidSecret),
     KeyUri(InvalidKeyUri),
 }
 
 impl Failure {
+    /// The same, with its event written.
+    pub(crate) fn noted(self) -> Self {
+        match self {
+            Self::Noted(_) => self,
+            failure => Self::Noted(Box::new(failure)),
+        }
+    }
+
     /// The failure in the words of the log.
     pub(crate) fn audited(&self) -> (Outcome, &'static str) {
         match self {
-            Self::NotAuthorized => (Outcome::Refused, "not-authorized"),
+            Self::NotAuthorized | Self::NotAnAdministrator { .. } => {
+                (Outcome::Refused, "not-authorized")
+            }
             Self::NoSuchAccount => (Outcome::Refused, "unknown-name"),
             Self::NotEnrolled => (Outcome::Refused, "not-enrolled"),
             Self::AlreadyEnrolled => (Outcome::Refused, "already-enrolled"),
@@ -73,7 +112,12 @@ impl Failure {
             Self::NameTaken => (Outcome::Refused, "name-taken"),
             Self::KeyTaken => (Outcome::Refused, "key-taken"),
             Self::TooManyAuthenticators => (Outcome::Refused, "too-many-authenticators"),
-            Self::Required => (Outcome::Refused, "required"),
+            Self::Required(_) => (Outcome::Refused, "required"),
+            Self::NoSuchGroup(_) => (Outcome::Refused, "no-such-group"),
+            Self::NoSuchUser(_) => (Outcome::Refused, "no-such-user"),
+            Self::NoSuchRule(_) => (Outcome::Refused, "no-such-rule"),
+            Self::PolicyChanged => (Outcome::Refused, "policy-changed"),
+            Self::WouldLockOut(..) => (Outcome::Refused, "would-lock-out"),
             Self::Refused(refusal) => (Outcome::Refused, refusal_word(refusal)),
             Self::Throttled(closure) => (Outcome::Throttled, closure_word(closure)),
             Self::NoSuchSession => (Outcome::Refused, "no-such-session"),
@@ -83,6 +127,7 @@ impl Failure {
             Self::Store(_) | Self::Identity(_) | Self::Internal(_) => {
                 (Outcome::Failed, "unavailable")
             }
+            Self::Noted(failure) => failure.audited(),
         }
     }
 }

@@ -12,6 +12,7 @@ use twinlock_verifier::{
 };
 
 use crate::{
+    audit::Subject,
     clock,
     daemon::Daemon,
     failure::{Failure, Invalid},
@@ -24,12 +25,12 @@ use crate::{
 /// Takes it over for an account without an authenticator, or only says whether it would.
 pub(crate) async fn import(
     daemon: &Daemon,
-    caller: u32,
+    call: &Subject,
     account: Identity,
     (authenticators, recovery_codes): (&[ImportedAuthenticator], &[String]),
     dry_run: bool,
 ) -> Result<(), Failure> {
-    let (account, record) = daemon.account(caller, account).await?;
+    let (account, record) = daemon.account(call.caller, account).await?;
     if !record.confirmed.is_empty() {
         return Err(Failure::AlreadyEnrolled);
     }
@@ -43,6 +44,7 @@ pub(crate) async fn import(
     let hashes = daemon.recovery_hasher.hash_set(turn, &codes).await?;
     let set = HashedSet { hashes, imported: true };
     let vault = daemon.vault.clone();
+    let done = call.done(now);
     let take_over = move |records: &Records<'_>| {
         if !records.record_of(&account)?.confirmed.is_empty() {
             return Err(Failure::AlreadyEnrolled);
@@ -53,7 +55,8 @@ pub(crate) async fn import(
         for one in new {
             records.insert_confirmed(account.uid, one, now, &vault)?;
         }
-        Ok(records.replace_recovery_codes(account.uid, &set)?)
+        records.replace_recovery_codes(account.uid, &set)?;
+        Ok(records.note(done)?)
     };
     daemon.store.decide(take_over).await
 }

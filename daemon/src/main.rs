@@ -4,8 +4,9 @@
 //! Read [`login`] for the main path, [`proof`] for the one place where a code is compared,
 //! [`store`] for how a yes reaches the disk first, [`bus`] for who may call.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod accounts;
 mod administer;
 mod audit;
 mod authenticators;
@@ -22,6 +23,7 @@ mod login;
 mod messages;
 mod new_authenticator;
 mod picture;
+mod policy;
 mod proof;
 mod recovery_hash;
 mod renew_codes;

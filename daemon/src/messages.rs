@@ -4,21 +4,30 @@
 //! with a newline, because the ssh client prints `(user@host) ` in front of it. No prompt may be
 //! `Password:`, which sudo replaces.
 
+mod invalid;
+mod why;
+
 use std::time::Duration;
 
 use twinlock_interface::LoginContext;
 use twinlock_verifier::{
     authenticator::{Kind, Parameters},
+    policy::Occasion,
     throttle::Closure,
     time::Timestamp,
 };
 use zeroize::Zeroizing;
 
 use crate::failure::Invalid;
+use invalid::invalid_text;
+
+pub(crate) use why::Why;
 
 /// A text and what varies in it.
 pub(crate) enum Message<'a> {
     CodePrompt(Expects),
+    /// What an administrator has to say to somebody who cannot have a code; a ticket is taken.
+    TicketPrompt(&'a str),
     /// One-time codes are refused here, a recovery code is not.
     RecoveryPrompt(Expects, Wait),
     /// The key of an enrolment during the login, as a picture and to type.
@@ -27,6 +36,7 @@ pub(crate) enum Message<'a> {
         key: &'a str,
         /// At what time of the day an earlier login began to show it.
         begun: Option<&'a str>,
+        why: &'a Why,
     },
     /// The same in words that every terminal shows.
     EnrollByHand {
@@ -36,6 +46,7 @@ pub(crate) enum Message<'a> {
         /// How codes are made.
         parameters: &'a Parameters,
         begun: Option<&'a str>,
+        why: &'a Why,
     },
     FirstCodeWrong,
     /// There is nobody at a terminal to enrol.
@@ -53,6 +64,10 @@ pub(crate) enum Message<'a> {
         left: u32,
     },
     NotAuthorized,
+    NotAnAdministrator {
+        /// What polkit calls it.
+        action: &'static str,
+    },
     NoSuchAccount,
     NotEnrolled,
     AlreadyEnrolled,
@@ -63,7 +78,15 @@ pub(crate) enum Message<'a> {
     NameTaken,
     KeyTaken,
     TooManyAuthenticators,
-    Required,
+    /// And why it is.
+    Required(&'a str),
+    NoSuchGroup(&'a str),
+    NoSuchUser(&'a str),
+    NoSuchRule(u32),
+    PolicyChanged,
+    WouldLockOut(&'a str, &'a Occasion),
+    /// A right code, while logins from elsewhere are held off.
+    LockedElsewhere(Wait),
     NoSuchSession,
     AccountMismatch,
     LimitsExceeded,
@@ -131,22 +154,27 @@ impl Message<'_> {
                     wait.words()
                 );
             }
-            Self::Wait(wait) => return format!("Too many wrong codes: refused {}.", wait.words()),
-            Self::EnrollByPicture { picture, key, begun } => {
-                let why = begun.map_or_else(
-                    || "This account needs an authenticator app, and has none yet.".to_owned(),
-                    begun_words,
+            Self::TicketPrompt(chosen) => {
+                return format!(
+                    "\n{}\n{}",
+                    printable(chosen),
+                    Self::CodePrompt(Expects::Code).text()
                 );
+            }
+            Self::Wait(wait) => return format!("Too many wrong codes: refused {}.", wait.words()),
+            Self::EnrollByPicture { picture, key, begun, why } => {
+                let why = begun.map_or_else(|| why.short(), begun_words);
                 return format!(
                     "\n{why} Key to type in:\n\
                      {key}\nor scan it. Enter alone shows the key without a picture.\n{picture}\n\
                      Code from the app: "
                 );
             }
-            Self::EnrollByHand { issuer, user, key, parameters, begun } => {
+            Self::EnrollByHand { issuer, user, key, parameters, begun, why } => {
                 let begun = begun.map_or_else(String::new, |at| begun_words(at) + "\n");
+                let why = why.whole();
                 return format!(
-                    "\n{begun}Add this to the authenticator app by hand:\n\
+                    "\n{begun}{why}Add this to the authenticator app by hand:\n\
                      Name: {} {}\nKey:\n{key}\nType: {}\n\n\
                      The key stays the same for a while: if this takes long,\nlog in again.\n\
                      Code from the app: ",
@@ -163,6 +191,11 @@ impl Message<'_> {
                 return format!(
                     "Recovery code used up. Only {left} are left: `twinlock codes renew` makes new \
                      ones."
+                );
+            }
+            Self::NotAnAdministrator { action } => {
+                return format!(
+                    "Only an administrator may do this: root, or whom polkit lets do {action}."
                 );
             }
             Self::Invalid(invalid) => return invalid_text(invalid),
@@ -203,9 +236,35 @@ impl Message<'_> {
             Self::TooManyAuthenticators => {
                 "The account has as many authenticators as it may have: eight."
             }
-            Self::Required => {
-                "This host asks the account for a code, so its last authenticator stays."
+            Self::Required(because) => {
+                return format!(
+                    "The policy of this host asks the account for a code, so its last authenticator \
+                     stays ({}).",
+                    printable(because)
+                );
             }
+            Self::NoSuchGroup(name) => {
+                return format!("This host knows no group {}.", printable(name));
+            }
+            Self::NoSuchUser(name) => {
+                return format!("This host knows no account {}.", printable(name));
+            }
+            Self::NoSuchRule(id) => return format!("The policy has no rule {id}."),
+            Self::WouldLockOut(user, occasion) => {
+                return format!(
+                    "{} is let in now and would be refused: {}. Enrol first, or leave a way in.",
+                    printable(user),
+                    printable(&occasion.to_string())
+                );
+            }
+            Self::LockedElsewhere(wait) => {
+                return format!(
+                    "Somebody gave wrong codes for this account: logins from unknown addresses are \
+                     refused {}.",
+                    wait.words()
+                );
+            }
+            Self::PolicyChanged => "The policy was changed meanwhile. Look at it again.",
             Self::NoSuchSession => "This login is over.",
             Self::AccountMismatch => "This name or user id was recorded for another account.",
             Self::LimitsExceeded => "Too many calls in a minute.",
@@ -245,28 +304,6 @@ fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
-fn invalid_text(invalid: &Invalid) -> String {
-    let fixed = match invalid {
-        Invalid::MessageTooLong => "The message is too long.",
-        Invalid::UserNameTooLong => "The user name is too long.",
-        Invalid::ContextTooLong => "A context entry is too long.",
-        Invalid::Name => {
-            "A name has 1 to 64 bytes, no control characters, and no space at its ends."
-        }
-        Invalid::KeyUriAndMore => "A key URI says all there is to say about a key.",
-        Invalid::StrayCounter => "A counter belongs to a secret of a counter-based authenticator.",
-        Invalid::CounterTooLarge => "A counter is at most 4294967295.",
-        Invalid::NoAuthenticators => "There is no authenticator to take over.",
-        Invalid::RecoveryCodes => {
-            "Recovery codes to take over are at most ten, of eight digits each."
-        }
-        Invalid::Parameters(error) => return format!("This cannot be: {error}."),
-        Invalid::Secret(error) => return format!("The key cannot be used: {error}."),
-        Invalid::KeyUri(error) => return format!("The key URI cannot be used: {error}."),
-    };
-    fixed.to_owned()
-}
-
 /// What to choose in an app that asks.
 fn kind_words(parameters: &Parameters) -> String {
     let Parameters { kind, algorithm, digits } = parameters;
@@ -298,18 +335,22 @@ mod tests {
     }
 
     /// The pages of an enrolment in a login, with the widest that can stand in them.
-    fn pages() -> [String; 4] {
+    fn pages() -> [String; 5] {
         let codes = vec![Zeroizing::new("MZXW-6YTB-MZXW-6YTB".to_owned()); 10];
         let key = "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ";
         let parameters = Parameters::default();
+        let why = &Why { until: Some("2030-01-31 12:00".to_owned()), reason: "why not ".repeat(8) };
         [
-            Message::EnrollByPicture { picture: "a picture", key, begun: Some("14:03") }.text(),
+            Message::EnrollByPicture { picture: "a picture", key, begun: None, why }.text(),
+            Message::EnrollByPicture { picture: "a picture", key, begun: Some("14:03"), why }
+                .text(),
             Message::EnrollByHand {
                 issuer: "box",
                 user: "alice",
                 key,
                 parameters: &parameters,
                 begun: Some("14:03"),
+                why,
             }
             .text(),
             Message::FirstCodeWrong.text(),

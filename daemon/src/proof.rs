@@ -5,8 +5,12 @@
 //!   before its bcrypt begins.
 //! - MUST store that a code is spent in the transaction that accepts it (I1, I3), and whatever the
 //!   proof is for in that same transaction.
+//! - MUST leave the event of a ruling in the transaction that makes it.
 //! - MUST neither compare nor charge while the throttle is closed (I6).
 //! - MUST cost the same, an fsync included, for whoever is not there (I16).
+
+mod eight_digits;
+mod noting;
 
 use std::sync::Arc;
 
@@ -20,6 +24,7 @@ use twinlock_verifier::{
 };
 
 use crate::{
+    audit::{Event, Subject},
     clock,
     daemon::Daemon,
     failure::Failure,
@@ -27,10 +32,11 @@ use crate::{
     store::{
         Records, StoreError,
         accounts::{AccountRecord, Uncharged},
-        authenticators::SealedConfirmed,
     },
     vault::Vault,
 };
+
+pub(crate) use noting::{Noting, by_command, refusals_of};
 
 /// An answer and the circumstances it is judged under.
 pub(crate) struct Attempt {
@@ -43,8 +49,8 @@ pub(crate) struct Attempt {
 impl Attempt {
     /// An attempt by a command rather than a login: root sits at this host, anybody else is a
     /// program of the account's own uid.
-    pub(crate) fn by_command(caller: u32, identity: Identity, answer: Answer) -> Self {
-        let source = if caller == 0 { Source::Local } else { Source::OwnProgram };
+    pub(crate) fn by_command(call: &Subject, identity: Identity, answer: Answer) -> Self {
+        let source = if call.caller == 0 { Source::Local } else { Source::OwnProgram };
         Self { identity, answer, source, now: clock::now() }
     }
 }
@@ -69,14 +75,25 @@ pub(crate) enum Ruling<T> {
 }
 
 impl<T> Ruling<T> {
-    /// What was done, for a use case that has no use for any other ruling.
-    pub(crate) fn accepted(self) -> Result<T, Failure> {
-        match self {
-            Self::Accepted { done, .. } => Ok(done),
-            Self::MayEnroll { .. } => Err(Failure::Refused(Refusal::WrongCode)),
-            Self::Refused(refusal) => Err(Failure::Refused(refusal)),
-            Self::Throttled(closure) => Err(Failure::Throttled(closure)),
-            Self::Mismatch => Err(Failure::AccountMismatch),
+    /// What a command makes of it that has no use for anything but an accept.
+    fn as_failure(&self) -> Option<Failure> {
+        Some(match self {
+            Self::Accepted { .. } => return None,
+            Self::MayEnroll { .. } => Failure::Refused(Refusal::WrongCode),
+            Self::Refused(refusal) => Failure::Refused(*refusal),
+            Self::Throttled(closure) => Failure::Throttled(*closure),
+            Self::Mismatch => Failure::AccountMismatch,
+        })
+    }
+}
+
+impl<T> Ruling<Result<T, Failure>> {
+    /// What a command did with the proof. [`by_command`] has noted whatever came of it.
+    pub(crate) fn settled(self) -> Result<T, Failure> {
+        match (self.as_failure(), self) {
+            (None, Self::Accepted { done, .. }) => done.map_err(Failure::noted),
+            (Some(failure), _) => Err(failure.noted()),
+            (None, _) => Err(Failure::Internal("a ruling that is neither")),
         }
     }
 }
@@ -95,8 +112,8 @@ pub(crate) fn settled<T>(result: Result<T, Failure>) -> Result<Result<T, Failure
 }
 
 /// For a proof that is its own purpose.
-pub(crate) fn nothing_more() -> OnAccept<()> {
-    Arc::new(|_, _, _| Ok(()))
+pub(crate) fn nothing_more() -> OnAccept<Result<(), Failure>> {
+    Arc::new(|_, _, _| Ok(Ok(())))
 }
 
 /// Judges the attempt, whatever kind of code it is.
@@ -104,8 +121,9 @@ pub(crate) async fn prove<T: Send + 'static>(
     daemon: &Daemon,
     attempt: Attempt,
     on_accept: OnAccept<T>,
+    noting: Noting<T>,
 ) -> Result<Ruling<T>, Failure> {
-    let (case, answer) = Case::new(daemon, attempt, on_accept);
+    let (case, answer) = Case::new(daemon, attempt, on_accept, noting);
     match answer {
         Answer::Otp(otp) => {
             let Some(code) = otp.as_recovery_code() else {
@@ -123,17 +141,25 @@ pub(crate) async fn prove_otp_only<T: Send + 'static>(
     daemon: &Daemon,
     attempt: Attempt,
     on_accept: OnAccept<T>,
+    noting: Noting<T>,
 ) -> Result<Ruling<T>, Failure> {
-    let (case, answer) = Case::new(daemon, attempt, on_accept);
+    let (case, answer) = Case::new(daemon, attempt, on_accept, noting);
     match answer {
         Answer::Otp(otp) => case.prove_otp(daemon, otp).await,
         Answer::RecoveryCode(_) | Answer::Malformed => case.refuse_malformed(daemon).await,
     }
 }
 
-/// Spends the time an attempt takes, for a claimant who does not exist.
-pub(crate) async fn prove_nothing(daemon: &Daemon, answer: &Answer) -> Result<(), Failure> {
-    let count = |records: &Records<'_>| records.count_uncharged(Uncharged::UnknownName);
+/// Spends the time an attempt takes, for a claimant who does not exist, and notes that it was refused.
+pub(crate) async fn prove_nothing(
+    daemon: &Daemon,
+    answer: &Answer,
+    refused: Event,
+) -> Result<(), Failure> {
+    let count = |records: &Records<'_>| {
+        records.count_uncharged(Uncharged::UnknownName)?;
+        records.note(refused)
+    };
     daemon.store.run(count).await?;
     let imported;
     let look_up_secret = match answer {
@@ -160,6 +186,7 @@ struct Case<T> {
     rules: Rules,
     vault: Arc<Vault>,
     on_accept: OnAccept<T>,
+    noting: Noting<T>,
 }
 
 impl<T> Clone for Case<T> {
@@ -171,6 +198,7 @@ impl<T> Clone for Case<T> {
             rules: self.rules,
             vault: self.vault.clone(),
             on_accept: self.on_accept.clone(),
+            noting: self.noting.clone(),
         }
     }
 }
@@ -183,18 +211,16 @@ enum Charged {
     Evaluate(RecoveryAttempt, Option<String>),
 }
 
-/// What eight digits can be for an account.
-enum EightDigits {
-    Otp,
-    RecoveryCode,
-    Either,
-}
-
 impl<T: Send + 'static> Case<T> {
-    fn new(daemon: &Daemon, attempt: Attempt, on_accept: OnAccept<T>) -> (Self, Answer) {
+    fn new(
+        daemon: &Daemon,
+        attempt: Attempt,
+        on_accept: OnAccept<T>,
+        noting: Noting<T>,
+    ) -> (Self, Answer) {
         let Attempt { identity, answer, source, now } = attempt;
-        let (rules, vault) = (daemon.config.rules, daemon.vault.clone());
-        (Self { identity, source, now, rules, vault, on_accept }, answer)
+        let (rules, vault) = (daemon.rules(), daemon.vault.clone());
+        (Self { identity, source, now, rules, vault, on_accept, noting }, answer)
     }
 
     async fn refuse_malformed(self, daemon: &Daemon) -> Result<Ruling<T>, Failure> {
@@ -211,7 +237,9 @@ impl<T: Send + 'static> Case<T> {
     }
 
     fn judge_otp(&self, records: &Records<'_>, otp: &Otp) -> Result<Ruling<T>, StoreError> {
-        let Some(record) = self.load(records)? else { return Ok(Ruling::Mismatch) };
+        let Some(record) = self.load(records)? else {
+            return self.conclude(records, Ruling::Mismatch);
+        };
         let authenticators =
             record.confirmed.iter().map(|sealed| sealed.authenticator.unseal(&self.vault));
         let account = Account {
@@ -238,63 +266,6 @@ impl<T: Send + 'static> Case<T> {
         self.evaluate(daemon, charged, code).await
     }
 
-    /// Eight digits are a one-time code, or a recovery code that another program issued. Whichever
-    /// they could be for the account is charged; where they could not be a recovery code, the work of
-    /// one is done all the same (I16).
-    async fn prove_eight_digits(
-        self,
-        daemon: &Daemon,
-        otp: Otp,
-        code: &RecoveryCode,
-    ) -> Result<Ruling<T>, Failure> {
-        let looking = self.clone();
-        let meant = daemon.store.run(move |records| looking.eight_digits(records)).await?;
-        if let EightDigits::RecoveryCode = meant {
-            return self.prove_look_up_secret(daemon, code).await;
-        }
-        let ruling = self.clone().prove_otp(daemon, otp).await?;
-        match (meant, &ruling) {
-            // A replay is not charged, in whatever lane.
-            (EightDigits::Either, Ruling::Refused(Refusal::Replayed(_))) => {
-                self.decoy(daemon, code, ruling).await
-            }
-            (EightDigits::Either, Ruling::Refused(_) | Ruling::Throttled(_)) => {
-                match self.prove_look_up_secret(daemon, code).await? {
-                    accepted @ Ruling::Accepted { .. } => Ok(accepted),
-                    _ => Ok(ruling),
-                }
-            }
-            // Not while the lane is closed: nothing is charged then, and the work would be free.
-            (EightDigits::Otp, Ruling::Refused(_)) => self.decoy(daemon, code, ruling).await,
-            _ => Ok(ruling),
-        }
-    }
-
-    /// Spends the time a wrong recovery code takes.
-    async fn decoy(
-        self,
-        daemon: &Daemon,
-        code: &RecoveryCode,
-        ruling: Ruling<T>,
-    ) -> Result<Ruling<T>, Failure> {
-        daemon.recovery_hasher.like_nobody(code).await?;
-        daemon.no_account().await?;
-        Ok(ruling)
-    }
-
-    fn eight_digits(&self, records: &Records<'_>) -> Result<EightDigits, StoreError> {
-        let Some(record) = self.load(records)? else { return Ok(EightDigits::Otp) };
-        let digits = |one: &SealedConfirmed| one.authenticator.parameters.digits.get();
-        let as_otp = record.confirmed.iter().any(|one| digits(one) == 8);
-        let as_recovery_code = !record.confirmed.is_empty()
-            && records.recovery_codes(self.identity.uid)?.salted(true).is_some();
-        Ok(match (as_otp, as_recovery_code) {
-            (true, true) => EightDigits::Either,
-            (false, true) => EightDigits::RecoveryCode,
-            (_, false) => EightDigits::Otp,
-        })
-    }
-
     async fn evaluate(
         self,
         daemon: &Daemon,
@@ -311,13 +282,19 @@ impl<T: Send + 'static> Case<T> {
     }
 
     fn charge(&self, records: &Records<'_>, imported: bool) -> Result<Charged, StoreError> {
-        let Some(record) = self.load(records)? else { return Ok(Charged::Mismatch) };
+        let Some(record) = self.load(records)? else {
+            self.conclude(records, Ruling::Mismatch)?;
+            return Ok(Charged::Mismatch);
+        };
         let charge = judge::charge_recovery(&record.throttle, self.now, &self.rules);
         let stored = charge
             .store(|change| records.apply(&self.identity, &record.throttle, change, self.now))?;
         let attempt = match stored {
             Ok(attempt) => attempt,
-            Err(closure) => return Ok(Charged::Throttled(closure)),
+            Err(closure) => {
+                self.conclude(records, Ruling::Throttled(closure))?;
+                return Ok(Charged::Throttled(closure));
+            }
         };
         let salted = if record.confirmed.is_empty() {
             records.ticket(self.identity.uid)?.map(|ticket| ticket.hash)
@@ -334,20 +311,23 @@ impl<T: Send + 'static> Case<T> {
         attempt: RecoveryAttempt,
         hash: &str,
     ) -> Result<Ruling<T>, StoreError> {
-        let Some(record) = self.load(records)? else { return Ok(Ruling::Mismatch) };
+        let Some(record) = self.load(records)? else {
+            return self.conclude(records, Ruling::Mismatch);
+        };
         let throttle = &record.throttle;
         let apply = |change: &_| records.apply(&self.identity, throttle, change, self.now);
         if record.confirmed.is_empty() {
             let ticket = records.ticket(self.identity.uid)?;
             let matched = ticket.is_some_and(|ticket| ticket.is_good(hash, self.now));
             let judgement = judge::redeem_ticket(attempt, throttle, matched);
-            return Ok(match judgement.store(apply)? {
+            let ruling = match judgement.store(apply)? {
                 Verdict::Accepted(RightTicket { .. }) => {
                     Ruling::MayEnroll { ticket: hash.to_owned() }
                 }
                 Verdict::Refused(refusal) => Ruling::Refused(refusal),
                 Verdict::Throttled(closure) => Ruling::Throttled(closure),
-            });
+            };
+            return self.conclude(records, ruling);
         }
         let set = records.recovery_codes(self.identity.uid)?;
         let matched = set.unused_with_hash(hash);
@@ -364,14 +344,23 @@ impl<T: Send + 'static> Case<T> {
         verdict: Verdict,
         recovery_codes_left: Option<u32>,
     ) -> Result<Ruling<T>, StoreError> {
-        Ok(match verdict {
+        let ruling = match verdict {
             Verdict::Accepted(proof) => {
                 let done = (self.on_accept)(records, &self.identity, &proof)?;
                 Ruling::Accepted { proof, done, recovery_codes_left }
             }
             Verdict::Refused(refusal) => Ruling::Refused(refusal),
             Verdict::Throttled(closure) => Ruling::Throttled(closure),
-        })
+        };
+        self.conclude(records, ruling)
+    }
+
+    /// Leaves the event of the ruling.
+    fn conclude(&self, records: &Records<'_>, ruling: Ruling<T>) -> Result<Ruling<T>, StoreError> {
+        if let Some(event) = (self.noting)(&ruling) {
+            records.note(event)?;
+        }
+        Ok(ruling)
     }
 
     fn load(&self, records: &Records<'_>) -> Result<Option<AccountRecord>, StoreError> {

@@ -22,6 +22,7 @@ use crate::{
     config::{self, Config, ConfigError},
     daemon::Daemon,
     failure::Failure,
+    policy::Policies,
     store::{Store, StoreError, expiry::Lifetimes},
     vault::{
         Vault,
@@ -95,7 +96,8 @@ pub(crate) fn run() -> Result<(), RunError> {
     keep_memory_to_ourselves(&audit)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(16)
+        // More than ever block at a time (`identity::queue`, `recovery_hash`).
+        .max_blocking_threads(24)
         .build()
         .map_err(|error| RunError::System("async runtime", error))?;
     let ended = runtime.block_on(serve(audit));
@@ -130,8 +132,11 @@ async fn remove_expired(daemon: Arc<Daemon>) {
     loop {
         turn.tick().await;
         let (now, config) = (clock::now(), &daemon.config);
-        let (pending, remembered) = (config.pending_lifetime, config.remember.lifetime);
-        let lifetimes = Lifetimes { pending, remembered };
+        let lifetimes = Lifetimes {
+            pending: config.pending_lifetime,
+            remembered: daemon.policies.now().policy.longest_remembered(),
+            events: config.audit,
+        };
         let removed = daemon.store.run(move |records| records.remove_expired(now, lifetimes));
         if let Err(error) = removed.await {
             daemon.audit.trouble(&error.to_string());
@@ -142,10 +147,8 @@ async fn remove_expired(daemon: Arc<Daemon>) {
 async fn open(audit: Audit) -> Result<Daemon, RunError> {
     let state = Path::new(STATE);
     let config = Config::load(Path::new(config::PATH)).map_err(RunError::Config)?;
-    if config.ends_too_late(clock::now()) {
-        audit.trouble("enroll_until is more than 90 days ahead: nobody enrols in a login");
-    }
-    let store = Store::open(state).map_err(RunError::Store)?;
+    let audit = Arc::new(audit);
+    let store = Store::open(state, audit.clone()).map_err(RunError::Store)?;
     let sealed = store.run(|records| records.any_sealed_field()).await.map_err(RunError::Store)?;
     let credentials = credentials_directory();
     let master = key_source::master_key(credentials.as_deref(), state, sealed.is_none())
@@ -154,7 +157,9 @@ async fn open(audit: Audit) -> Result<Daemon, RunError> {
     if sealed.is_some_and(|sealed| !vault.sealed_here(&sealed)) {
         return Err(RunError::OtherKey);
     }
-    Daemon::new(config, store, Arc::new(vault), audit).map_err(RunError::Setup)
+    let stored = store.run(|records| records.policy()).await.map_err(RunError::Store)?;
+    let policies = Policies::new(stored, &config);
+    Daemon::new(config, store, Arc::new(vault), audit, policies).map_err(RunError::Setup)
 }
 
 /// Where systemd put credentials. The variable names a place and carries no secret; whoever can

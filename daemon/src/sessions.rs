@@ -16,7 +16,7 @@ use twinlock_verifier::{
     authenticator::AuthenticatorId, enrollment::Confirmed, source::Source, throttle::LaneKey,
 };
 
-use crate::{failure::Failure, identity::Identity};
+use crate::{failure::Failure, identity::Identity, policy::Demand};
 
 /// Sessions at a time (I21). When they run out the oldest goes: its person types again, whereas
 /// refusing new ones would let whoever filled the table keep everybody out.
@@ -88,6 +88,8 @@ pub(crate) struct Session {
     /// The lane that decided about the source when the session was opened.
     pub(crate) lane: LaneKey,
     pub(crate) context: LoginContext,
+    /// What the policy asked of this login when it began.
+    pub(crate) demand: Demand,
     pub(crate) stage: Stage,
 }
 
@@ -238,6 +240,7 @@ mod tests {
             source: Source::Unidentified,
             lane,
             context: LoginContext::default(),
+            demand: Demand::default(),
             stage: Stage::Code,
         }
     }

@@ -16,8 +16,10 @@
 
 pub(crate) mod accounts;
 pub(crate) mod authenticators;
+pub(crate) mod events;
 pub(crate) mod expiry;
 mod numbers;
+pub(crate) mod policy;
 pub(crate) mod recovery_codes;
 mod remembered_sources;
 mod schema;
@@ -27,11 +29,13 @@ mod throttle_lanes;
 pub(crate) mod tickets;
 
 use std::{
+    cell::RefCell,
     fs::{self, DirBuilder},
     io,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -40,6 +44,8 @@ use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use accounts::Records;
+
+use crate::audit::{Audit, Event};
 
 /// Name of the database in the state directory.
 pub(crate) const FILE: &str = "twinlock.db";
@@ -112,8 +118,9 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens or creates the database in `state`, migrates it and starts the thread.
-    pub(crate) fn open(state: &Path) -> Result<Self, StoreError> {
+    /// Opens or creates the database in `state`, migrates it and starts the thread, which tells the
+    /// log about the events that are committed.
+    pub(crate) fn open(state: &Path, audit: Arc<Audit>) -> Result<Self, StoreError> {
         let path = private_directory(state)?.join(FILE);
         private_file(&path)?;
         let mut connection = Connection::open(&path)?;
@@ -122,7 +129,7 @@ impl Store {
         let (jobs, queue) = mpsc::channel(QUEUE);
         thread::Builder::new()
             .name("store".into())
-            .spawn(move || serve(&mut connection, queue))
+            .spawn(move || serve(&mut connection, queue, &audit))
             .map_err(|error| StoreError::Io(path, error))?;
         Ok(Self { jobs })
     }
@@ -164,7 +171,7 @@ impl Store {
     }
 }
 
-fn serve(connection: &mut Connection, mut queue: mpsc::Receiver<Job>) {
+fn serve(connection: &mut Connection, mut queue: mpsc::Receiver<Job>, audit: &Audit) {
     while let Some(first) = queue.blocking_recv() {
         let mut batch = vec![first];
         while batch.len() < BATCH
@@ -172,9 +179,12 @@ fn serve(connection: &mut Connection, mut queue: mpsc::Receiver<Job>) {
         {
             batch.push(job);
         }
-        let mut reports = Vec::with_capacity(batch.len());
-        let committed =
-            transact(connection, batch, &mut reports).map_err(|error| error.to_string());
+        let (mut reports, mut events) = (Vec::with_capacity(batch.len()), Vec::new());
+        let committed = transact(connection, batch, &mut reports, &mut events)
+            .map_err(|error| error.to_string());
+        if committed.is_ok() {
+            events.iter().for_each(|event| audit.write(event));
+        }
         for report in reports {
             report(committed.clone());
         }
@@ -186,15 +196,18 @@ fn transact(
     connection: &mut Connection,
     batch: Vec<Job>,
     reports: &mut Vec<Report>,
+    events: &mut Vec<Event>,
 ) -> Result<(), rusqlite::Error> {
     // A transaction that cannot begin runs no job: their senders drop, and every caller is told.
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for job in batch {
         let mut savepoint = transaction.savepoint()?;
-        let (keep, report) = job(&Records::new(&savepoint));
+        let outbox = RefCell::default();
+        let (keep, report) = job(&Records::new(&savepoint, &outbox));
         reports.push(report);
         if keep {
             savepoint.commit()?;
+            events.append(&mut outbox.into_inner());
         } else {
             savepoint.rollback()?;
             savepoint.commit()?;

@@ -1,9 +1,10 @@
 //! A program that calls the daemon itself, without module or CLI in between.
 
 use twinlock_interface::{
-    EnrollmentRequest, Error, ImportedAuthenticator, LoginContext, Material, Status,
+    AccountQuery, EnrollmentRequest, Error, EventQuery, ImportedAuthenticator, LoginContext,
+    Material, Policy, PolicyChange, Question, Status,
     names::{BUS_NAME, OBJECT_PATH},
-    proxy::{EnrollmentProxy, LoginProxy, ManagerProxy},
+    proxy::{EnrollmentProxy, LoginProxy, ManagerProxy, PolicyProxy},
     step::WireStep,
 };
 use zbus::{
@@ -41,6 +42,16 @@ pub enum Arguments {
     Enroll(String, EnrollmentRequest),
     /// Of `Manager.Import`.
     Import(String, Vec<ImportedAuthenticator>, Vec<String>, bool),
+    /// Of `Manager.Accounts`.
+    Accounts(AccountQuery),
+    /// Of `Manager.Events`.
+    Events(EventQuery),
+    /// Of `Policy.Apply`.
+    Change(PolicyChange),
+    /// Of `Policy.Explain`.
+    Explain(String, Question),
+    /// Of `Policy.Show`.
+    None,
     /// Strings alone, as most methods take them.
     Strings(Vec<String>),
 }
@@ -135,6 +146,19 @@ impl Caller {
                     let arguments = (user, authenticators, codes, dry_run);
                     connection.call_method(to, at, on, member, &arguments).await
                 }
+                Arguments::Accounts(query) => {
+                    connection.call_method(to, at, on, member, &(query,)).await
+                }
+                Arguments::Events(query) => {
+                    connection.call_method(to, at, on, member, &(query,)).await
+                }
+                Arguments::Change(change) => {
+                    connection.call_method(to, at, on, member, &(change,)).await
+                }
+                Arguments::Explain(user, question) => {
+                    connection.call_method(to, at, on, member, &(user, question)).await
+                }
+                Arguments::None => connection.call_method(to, at, on, member, &()).await,
                 Arguments::Strings(strings) => {
                     connection.call_method(to, at, on, member, &body(strings)).await
                 }
@@ -211,6 +235,30 @@ impl Caller {
         Ok(self.run(async { ManagerProxy::new(&self.connection).await?.reset(user).await })?)
     }
 
+    /// `Manager.Unlock`, by a caller that can wait for a password.
+    ///
+    /// # Errors
+    /// What came back instead.
+    pub fn unlock(&self, user: &str) -> Result<(), Refusal> {
+        Ok(self.run(async { ManagerProxy::new(&self.connection).await?.unlock(user).await })?)
+    }
+
+    /// `Policy.Show`.
+    ///
+    /// # Errors
+    /// What came back instead.
+    pub fn policy(&self) -> Result<Policy, Refusal> {
+        Ok(self.run(async { PolicyProxy::new(&self.connection).await?.show().await })?)
+    }
+
+    /// `Policy.Apply`.
+    ///
+    /// # Errors
+    /// What came back instead.
+    pub fn change_policy(&self, change: &PolicyChange) -> Result<Policy, Refusal> {
+        Ok(self.run(async { PolicyProxy::new(&self.connection).await?.apply(change).await })?)
+    }
+
     /// A call that nobody waits for.
     fn message(&self, method: &str, arguments: &Arguments) -> Message {
         let (interface, member) = split(method);
@@ -225,6 +273,11 @@ impl Caller {
             Arguments::Import(user, authenticators, codes, dry_run) => {
                 message.build(&(user, authenticators, codes, dry_run))
             }
+            Arguments::Accounts(query) => message.build(&(query,)),
+            Arguments::Events(query) => message.build(&(query,)),
+            Arguments::Change(change) => message.build(&(change,)),
+            Arguments::Explain(user, question) => message.build(&(user, question)),
+            Arguments::None => message.build(&()),
             Arguments::Strings(strings) => message.build(&body(strings)),
         }
         .unwrap()

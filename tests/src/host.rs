@@ -25,6 +25,8 @@ use crate::{
 pub const NAME: &str = "sandbox";
 /// The daemon's database.
 pub const DATABASE: &str = "/var/lib/twinlock/twinlock.db";
+/// A policy by which nobody has to have an authenticator.
+pub const OPTIONAL: &str = "[[rule]]\nlevel = \"optional\"\neveryone = true\n";
 /// Not `/home`: somebody of the same name may live there on the host underneath.
 const HOMES: &str = "/home/sandbox";
 /// The daemon's settings.
@@ -176,17 +178,36 @@ impl Host {
         }
     }
 
+    /// Replaces the policy, which is a table of rules in TOML; empty is what is built in.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn policy(&self, toml: &str) {
+        let apply = ["policy", "apply", "--even-if-locked-out", "-f", "-"];
+        let toml = if toml.is_empty() { "profile = \"default\"" } else { toml };
+        self.cli_reading(&self.root(), &apply, toml).expect_success(toml);
+    }
+
     /// Lets people without an authenticator enrol in their next login, for a week of the daemon's
     /// time.
     ///
     /// # Panics
-    /// When the settings cannot be written.
+    /// When the policy cannot be set.
     pub fn enroll_in_logins(&self) {
         const WEEK: u64 = 7 * 24 * 3600;
-        let end = format!("--date=@{}", self.clock.now() + WEEK);
-        let end = run(as_root("date").args(["--utc", &end, "+%Y-%m-%dT%H:%M:%SZ"]), "");
-        let end = end.expect_success("date").stdout;
-        self.settings(&format!("unenrolled = \"enroll\"\nenroll_until = {end}"));
+        self.policy(&self.enrolling_until(self.clock.now() + WEEK));
+    }
+
+    /// A policy that lets people enrol in their logins until then.
+    ///
+    /// # Panics
+    /// When the time cannot be written as a date.
+    #[must_use]
+    pub fn enrolling_until(&self, end: u64) -> String {
+        let date = format!("--date=@{end}");
+        let date = run(as_root("date").args(["--utc", &date, "+%Y-%m-%dT%H:%M:%SZ"]), "");
+        let end = date.expect_success("date").stdout;
+        format!("[[rule]]\nlevel = \"required\"\neveryone = true\nenroll_until = {end}")
     }
 
     /// From here on the daemon's clock stands where the test puts it ([`Clock::advance`]), and a

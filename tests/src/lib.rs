@@ -22,6 +22,7 @@
 //! | [`host`], `files` | the private host: users, programs; the file system under them |
 //! | [`stage`] | what `make install` installs |
 //! | [`bus`], [`daemon`], [`clock`], [`syslog`] | the system bus, twinlockd, its time, the log |
+//! | [`directory`] | groups from elsewhere than `/etc/group` |
 //! | [`ssh`], [`sudo`], [`pam`] | logins and the stacks they go through |
 //! | [`readme`] | the README's recipes, which those stacks are made of |
 //! | [`login`] | logins without sshd or sudo: over the bus, and by pamtester |
@@ -38,6 +39,7 @@ pub mod caller;
 pub mod clock;
 pub mod command;
 pub mod daemon;
+pub mod directory;
 pub mod enrolled;
 pub mod enrolling;
 pub mod fake_daemon;
@@ -61,7 +63,7 @@ pub mod wire_bus;
 
 pub use command::Outcome;
 pub use enrolled::Enrolled;
-pub use host::{Host, User};
+pub use host::{Host, OPTIONAL, User};
 pub use phone::Phone;
 pub use sandbox::in_sandbox;
 pub use terminal::Terminal;

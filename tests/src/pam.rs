@@ -85,7 +85,10 @@ fn insert(template: &str, name: &str, lines: &str) {
 
 /// The host's own file, unless somebody put a second factor there already.
 fn shipped(service: &str) -> String {
-    let text = fs::read_to_string(files::underneath(&file(service))).unwrap();
+    // Some packages keep theirs where an administrator's goes before it.
+    let places = [file(service), Path::new("/usr/lib/pam.d").join(service)];
+    let text = places.iter().find_map(|path| fs::read_to_string(files::underneath(path)).ok());
+    let text = text.expect("a file of the distribution");
     let lines = text.lines().filter(|line| !line.contains("pam_twinlock.so"));
     lines.map(|line| format!("{line}\n")).collect()
 }

@@ -111,6 +111,7 @@ unsafe extern "C" {
     ) -> c_int;
     fn pam_end(handle: Handle, status: c_int) -> c_int;
     fn pam_set_item(handle: Handle, item: c_int, value: *const c_void) -> c_int;
+    fn pam_putenv(handle: Handle, assignment: *const c_char) -> c_int;
     fn pam_authenticate(handle: Handle, flags: c_int) -> c_int;
     fn pam_setcred(handle: Handle, flags: c_int) -> c_int;
     fn pam_acct_mgmt(handle: Handle, flags: c_int) -> c_int;
@@ -159,6 +160,12 @@ impl<'c> Transaction<'c> {
     pub fn set(&mut self, item: Item, value: &CStr) -> Code {
         // SAFETY: the handle is live, and the value is copied.
         Code(unsafe { pam_set_item(self.handle, item as c_int, value.as_ptr().cast()) })
+    }
+
+    /// Sets a variable of the PAM environment: `NAME=value`.
+    pub fn put_variable(&mut self, assignment: &CStr) -> Code {
+        // SAFETY: the handle is live, and the text is copied.
+        Code(unsafe { pam_putenv(self.handle, assignment.as_ptr()) })
     }
 
     /// Runs the stack of one phase.

@@ -226,6 +226,15 @@ impl Sshd {
         }
     }
 
+    /// Ends it, so that another one can have its port.
+    ///
+    /// # Panics
+    /// When it is gone already.
+    pub fn stop(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
     /// Process id of the listening sshd.
     #[must_use]
     pub fn pid(&self) -> u32 {

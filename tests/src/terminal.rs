@@ -13,6 +13,7 @@ use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
     poll::{PollFd, PollFlags, PollTimeout, poll},
     pty::{Winsize, openpty},
+    sys::termios::{LocalFlags, tcgetattr},
 };
 
 use std::os::fd::AsFd;
@@ -109,12 +110,43 @@ impl Terminal {
         self.line.write_all(format!("{line}\r").as_bytes()).unwrap();
     }
 
+    /// Types Ctrl-C.
+    ///
+    /// # Panics
+    /// When the program is gone.
+    pub fn interrupt(&mut self) {
+        self.line.write_all(b"\x03").unwrap();
+    }
+
     /// Waits for `prompt` and types `line`.
     ///
     /// # Panics
     /// As [`expect`](Self::expect).
     pub fn answer(&mut self, prompt: &str, line: &str) {
         self.expect(prompt);
+        self.type_line(line);
+    }
+
+    /// Waits for `prompt` and for the terminal to hide what is typed: a program that hides it after
+    /// its prompt drops what was typed in between.
+    ///
+    /// # Panics
+    /// As [`expect`](Self::expect).
+    pub fn expect_hidden(&mut self, prompt: &str) {
+        self.expect(prompt);
+        let end = Instant::now() + PATIENCE;
+        while tcgetattr(&self.line).unwrap().local_flags.contains(LocalFlags::ECHO) {
+            assert!(Instant::now() < end, "what is typed stays visible:\n{}", self.text());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits for `prompt`, and for what is typed to be hidden, and types `line`.
+    ///
+    /// # Panics
+    /// As [`expect`](Self::expect).
+    pub fn answer_hidden(&mut self, prompt: &str, line: &str) {
+        self.expect_hidden(prompt);
         self.type_line(line);
     }
 

@@ -10,10 +10,11 @@ use std::{
 
 use futures_core::Stream;
 use twinlock_interface::{
-    AuthenticatorStatus, CodeCheck, EnrollmentRequest, Error, INTROSPECTION_XML,
-    ImportedAuthenticator, LoginContext, Status, Step,
-    names::{BUS_NAME, ENROLLMENT, LOGIN, MANAGER, OBJECT_PATH},
-    proxy::{EnrollmentProxy, LoginProxy, ManagerProxy},
+    AccountQuery, AccountSummary, AuthenticatorStatus, CodeCheck, EnrollmentRequest, Error, Event,
+    EventQuery, Explanation, INTROSPECTION_XML, ImportedAuthenticator, Judged, Lock, LoginContext,
+    Policy, PolicyChange, Profile, Question, Rule, Status, Step,
+    names::{BUS_NAME, ENROLLMENT, LOGIN, MANAGER, OBJECT_PATH, POLICY},
+    proxy::{EnrollmentProxy, LoginProxy, ManagerProxy, PolicyProxy},
     step::WireStep,
 };
 use twinlock_tests::{
@@ -36,10 +37,10 @@ fn committed() -> Introspection {
 }
 
 #[test]
-fn the_xml_has_our_three_interfaces_and_methods_only() {
+fn the_xml_has_our_four_interfaces_and_methods_only() {
     let committed = committed();
     let interfaces: Vec<_> = committed.interfaces.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(interfaces, [ENROLLMENT, LOGIN, MANAGER]);
+    assert_eq!(interfaces, [ENROLLMENT, LOGIN, MANAGER, POLICY]);
     assert_eq!(committed.others, BTreeSet::new());
     assert!(INTROSPECTION_XML.contains(&format!("<node name=\"{OBJECT_PATH}\">")));
     for method in &committed.methods {
@@ -169,6 +170,8 @@ fn every_entry_of_a_dictionary_is_told_in_the_xml_and_no_other() {
         expires_at: Some(1),
         last_accepted_at: Some(1),
         locked_until: Some(1),
+        required_because: Some(String::new()),
+        enroll_until: Some(1),
         ..Status::default()
     };
     let authenticator =
@@ -177,14 +180,76 @@ fn every_entry_of_a_dictionary_is_told_in_the_xml_and_no_other() {
         ImportedAuthenticator { last_spent: Some(1), ..ImportedAuthenticator::default() };
     let check = CodeCheck { offset_seconds: Some(1), ..CodeCheck::default() };
     let prose_of_status = prose("Status", ENROLLMENT);
-    let (of_account, of_authenticator) = prose_of_status.split_once("An authenticator is").unwrap();
+    let (of_account, rest) = prose_of_status.split_once("An authenticator is").unwrap();
+    let (of_authenticator, of_lock) = rest.split_once("A lock is").unwrap();
     let carried = |body: Result<Message, zbus::Error>| dictionary(&body.unwrap());
     assert_eq!(told(of_account), carried(carrying().build(&status)));
     assert_eq!(told(of_authenticator), carried(carrying().build(&authenticator)));
+    let lock = Lock { until: Some(1), ..Lock::default() };
+    assert_eq!(told(of_lock), carried(carrying().build(&lock)));
     assert_eq!(told(&prose("Begin", LOGIN)), carried(carrying().build(&full_context())));
     assert_eq!(told(&prose("Begin", ENROLLMENT)), carried(carrying().build(&full_request())));
     assert_eq!(told(&prose("Check", ENROLLMENT)), carried(carrying().build(&check)));
     assert_eq!(told(&prose("Import", MANAGER)), carried(carrying().build(&imported)));
+}
+
+#[test]
+fn every_entry_of_a_dictionary_of_administrators_is_told_in_the_xml_and_no_other() {
+    let methods = committed().methods;
+    let prose = |member: &str, interface: &str| {
+        let found = methods.iter().find(|m| m.member == member && m.interface == interface);
+        found.unwrap().prose.clone()
+    };
+    let halves = |prose: &str, between: &str| {
+        let (first, second) = prose.split_once(between).unwrap();
+        (told(first), told(second))
+    };
+    let carried = |body: Result<Message, zbus::Error>| dictionary(&body.unwrap());
+    let some = || Some("x".to_owned());
+
+    let rule = Rule { enroll_until: Some(1), until: Some(1), ..Rule::default() };
+    let policy = carried(carrying().build(&Policy::default()));
+    let (of_policy, of_rule) = halves(&prose("Show", POLICY), "A rule is a");
+    assert_eq!((of_policy, of_rule), (policy, carried(carrying().build(&rule))));
+
+    let profile = Some(Profile::default());
+    let change = PolicyChange { revision: Some(1), profile, author: some(), ..Default::default() };
+    assert_eq!(told(&prose("Apply", POLICY)), carried(carrying().build(&change)));
+
+    let of_explain = prose("Explain", POLICY);
+    let (of_question, rest) = of_explain.split_once("`explanation` holds").unwrap();
+    let question = Question { service: some(), from: some() };
+    assert_eq!(told(of_question), carried(carrying().build(&question)));
+    let explanation =
+        Explanation { enroll_until: Some(1), locked_until: Some(1), ..Default::default() };
+    let explained = carried(carrying().build(&explanation));
+    let judged = carried(carrying().build(&Judged::default()));
+    assert_eq!(halves(rest, "A judged rule is"), (explained, judged));
+
+    let query = AccountQuery { after: Some(1), ..AccountQuery::default() };
+    let account = AccountSummary {
+        since: Some(1),
+        last_accepted_at: Some(1),
+        locked_until: Some(1),
+        ..AccountSummary::default()
+    };
+    let (query, account) = (carried(carrying().build(&query)), carried(carrying().build(&account)));
+    assert_eq!(halves(&prose("Accounts", MANAGER), "An account is a"), (query, account));
+
+    let query = EventQuery {
+        user: some(),
+        action: some(),
+        outcome: some(),
+        service: some(),
+        since: Some(1),
+        until: Some(1),
+        after: Some(1),
+        before: Some(1),
+        limit: Some(1),
+    };
+    let event = Event { uid: Some(1), ..Event::default() };
+    let (query, event) = (carried(carrying().build(&query)), carried(carrying().build(&event)));
+    assert_eq!(halves(&prose("Events", MANAGER), "An event is a"), (query, event));
 }
 
 /// Keys and types of the dictionary a prose describes, up to its errors.
@@ -229,6 +294,10 @@ fn errors() -> Vec<Error> {
         Error::WrongCode(text()),
         Error::Throttled(text()),
         Error::NoSuchSession(text()),
+        Error::NoSuchGroup(text()),
+        Error::NoSuchRule(text()),
+        Error::PolicyChanged(text()),
+        Error::WouldLockOut(text()),
         Error::LimitsExceeded(text()),
         Error::InvalidArgument(text()),
         Error::Unavailable(text()),
@@ -253,6 +322,10 @@ fn errors() -> Vec<Error> {
             | Error::WrongCode(_)
             | Error::Throttled(_)
             | Error::NoSuchSession(_)
+            | Error::NoSuchGroup(_)
+            | Error::NoSuchRule(_)
+            | Error::PolicyChanged(_)
+            | Error::WouldLockOut(_)
             | Error::LimitsExceeded(_)
             | Error::InvalidArgument(_)
             | Error::Unavailable(_) => {}
@@ -392,6 +465,7 @@ async fn call_every_proxy(connection: &Connection) -> Called {
     let login = LoginProxy::new(connection).await.unwrap();
     let enrollment = EnrollmentProxy::new(connection).await.unwrap();
     let manager = ManagerProxy::new(connection).await.unwrap();
+    let policy = PolicyProxy::new(connection).await.unwrap();
     let context = full_context();
     HashMap::from([
         called("Login.Begin", login.begin("u", &context)).await,
@@ -408,6 +482,11 @@ async fn call_every_proxy(connection: &Connection) -> Called {
         called("Manager.Reset", manager.reset("u")).await,
         called("Manager.IssueTicket", manager.issue_ticket("u")).await,
         called("Manager.Import", manager.import("u", &[], &[], true)).await,
+        called("Manager.Accounts", manager.accounts(&AccountQuery::default())).await,
+        called("Manager.Events", manager.events(&EventQuery::default())).await,
+        called("Policy.Show", policy.show()).await,
+        called("Policy.Apply", policy.apply(&PolicyChange::default())).await,
+        called("Policy.Explain", policy.explain("u", &Question::default())).await,
     ])
 }
 

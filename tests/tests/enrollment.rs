@@ -10,7 +10,7 @@ use std::{
 use data_encoding::HEXUPPER;
 use serde_json::Value;
 use twinlock_tests::{
-    Terminal,
+    OPTIONAL, Terminal,
     command::{as_root, run},
     host::DATABASE,
     in_sandbox,
@@ -141,7 +141,7 @@ fn removing_takes_a_fresh_code_and_ends_the_old_phone() {
         let sshd = host.sshd(FirstFactor::Password);
         let enrolled = host.enroll(&alice);
         // Where everybody needs a code, nobody can part with the last one.
-        host.settings("unenrolled = \"allow\"\n");
+        host.policy(OPTIONAL);
         for unfit in [enrolled.phone.spent_code(), enrolled.phone.wrong_code(0)] {
             let outcome = host.cli_reading(&alice, &["remove", "--json"], &(unfit + "\n"));
             assert_eq!(outcome.error_name(), "WrongCode");
@@ -149,7 +149,7 @@ fn removing_takes_a_fresh_code_and_ends_the_old_phone() {
         let code = enrolled.phone.fresh_code() + "\n";
         host.cli_reading(&alice, &["remove"], &code).expect_success("remove");
         assert_eq!(host.status(&alice)["state"], "off");
-        host.settings("");
+        host.policy("");
         assert!(!sshd.lets_in(&alice, &enrolled.phone.fresh_code()));
         assert!(!sshd.lets_in(&alice, &enrolled.recovery_codes[0]));
     });

@@ -1,12 +1,9 @@
 //! The key is to be seen on the terminals people have: all of the picture on 24 lines of 80
 //! characters, the key in words on narrower ones.
 
-use std::fs;
-
 use twinlock_tests::{
     Host, User,
     enrolling::{ENROLLED, FIRST_CODE, NOTED, behind_a_password, key_on, page},
-    host::SETTINGS,
     in_sandbox,
     screen::{Screen, Size},
     ssh::{FirstFactor, PASSWORD_PROMPT, Sshd},
@@ -73,10 +70,9 @@ fn a_picture_wider_than_eighty_columns_is_not_drawn() {
     in_sandbox(|host| {
         let _ = host.user("alice");
         host.enroll_in_logins();
-        let settings = fs::read_to_string(SETTINGS).unwrap();
         let line = host.line();
         let first_page = |issuer: &str| {
-            host.settings(&format!("issuer = \"{issuer}\"\n{settings}"));
+            host.settings(&format!("issuer = \"{issuer}\"\n"));
             let (_, step) = line.begin("alice", &behind_a_password("192.0.2.10")).unwrap();
             page(step, FIRST_CODE)
         };

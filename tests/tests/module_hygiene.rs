@@ -6,6 +6,7 @@ use std::{fs, path::Path, thread, time::Duration};
 use nix::sys::signal::Signal;
 use twinlock_interface::Step;
 use twinlock_tests::{
+    OPTIONAL,
     command::{as_root, run},
     in_sandbox, pam,
     pam_client::Code,
@@ -67,7 +68,7 @@ fn the_host_is_as_before_whatever_the_daemon_decides() {
         let of_alice = PamHost::of(&alice).authenticate("code", "alice");
         assert_clean(&of_alice.answering(&["wrong"]), Code::AUTH_ERR, "not root");
 
-        host.settings("unenrolled = \"allow\"\n");
+        host.policy(OPTIONAL);
         let _bob = host.user("bob");
         assert_clean(&login("bob", &[]), Code::SUCCESS, "not-required");
     });
@@ -92,7 +93,7 @@ fn the_host_is_as_before_when_password_and_code_come_in_one_line() {
         assert_clean(&login("alice", &[&wrong, &wrong]), Code::AUTH_ERR, "refused twice");
         assert_clean(&login("alice", &[&alice.password, &right]), Code::AUTH_ERR, "spent");
         assert_clean(&login("alice", &[&wrong]), Code::CONV_ERR, "refused and gone");
-        host.settings("unenrolled = \"allow\"\n");
+        host.policy(OPTIONAL);
         assert_clean(&login("bob", &[&bob.password]), Code::SUCCESS, "not-required");
         host.daemon.kill();
         host.bus.kill();

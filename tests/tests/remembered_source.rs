@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use twinlock_interface::{LoginContext, Step};
 use twinlock_tests::{
-    Host, Phone, Terminal, User, in_sandbox,
+    Host, OPTIONAL, Phone, Terminal, User, in_sandbox,
     login::{Line, from_address},
     ssh::{CODE_PROMPT, FirstFactor, PASSWORD_PROMPT, Sshd},
     sudo,
@@ -19,10 +19,19 @@ const STRANGER: &str = "203.0.113.66";
 /// A code of no phone here, which shows six digits.
 const WRONG: &str = "1234567";
 
-const REMEMBER: &str = "[remember]\nminutes = 30\n";
+const REMEMBER: &str = "[[rule]]\nlevel = \"required\"\neveryone = true\nservices = [\"sshd\"]\n\
+    remember_minutes = 30\n";
 const MINUTE: Duration = Duration::from_secs(60);
 /// More than the time that passes while a test looks on.
 const MARGIN: Duration = Duration::from_secs(10);
+
+/// A policy that remembers right codes for these services.
+fn remembering(services: &[&str], minutes: u32) -> String {
+    format!(
+        "[[rule]]\nlevel = \"required\"\neveryone = true\nservices = {services:?}\n\
+         remember_minutes = {minutes}\n"
+    )
+}
 
 /// Whether a login is let in without a question; it must be asked for a code or let in.
 fn is_let_in_at_once(line: &Line, user: &str, from: &LoginContext) -> bool {
@@ -54,7 +63,7 @@ fn service(name: &str, address: &str) -> LoginContext {
 /// alice, who has just logged in from the office on a host that remembers.
 fn alice_at_the_office(host: &Host) -> (User, Phone, Line) {
     host.settable_clock();
-    host.settings(REMEMBER);
+    host.policy(REMEMBER);
     let alice = host.user("alice");
     let phone = host.enroll(&alice).phone;
     let line = host.line();
@@ -81,19 +90,19 @@ fn is_asked(sshd: &Sshd, first: FirstFactor, user: &User, code: &str) -> bool {
 }
 
 #[test]
-fn nobody_is_remembered_unless_the_settings_say_so() {
+fn nobody_is_remembered_unless_a_rule_says_so() {
     in_sandbox(|host| {
         host.settable_clock();
         let alice = host.user("alice");
         let phone = host.enroll(&alice).phone;
         let line = host.line();
-        for settings in ["", "[remember]\nminutes = 0\n", "[remember]\nservices = [\"sshd\"]\n"] {
-            host.settings(settings);
+        for policy in [String::new(), remembering(&["sshd"], 0), OPTIONAL.to_owned()] {
+            host.policy(&policy);
             assert!(accepts(&line, OFFICE, &phone.fresh_code()));
-            assert!(!is_remembered(&line, OFFICE), "{settings}");
+            assert!(!is_remembered(&line, OFFICE), "{policy}");
         }
         // Nor afterwards for what came before.
-        host.settings(REMEMBER);
+        host.policy(REMEMBER);
         assert!(!is_remembered(&line, OFFICE));
     });
 }
@@ -102,7 +111,7 @@ fn nobody_is_remembered_unless_the_settings_say_so() {
 fn with_ssh_the_second_login_from_an_address_asks_for_no_code() {
     in_sandbox(|host| {
         host.settable_clock();
-        host.settings("[remember]\nminutes = 30\nservices = [\"sshd\", \"sshd-key\"]\n");
+        host.policy(&remembering(&["sshd", "sshd-key"], 30));
         let [alice, bob] = ["alice", "bob"].map(|name| host.user(name));
         let phones = [&alice, &bob].map(|user| host.enroll(user).phone);
         for user in [&alice, &bob] {
@@ -128,7 +137,7 @@ fn with_ssh_the_second_login_from_an_address_asks_for_no_code() {
 fn a_remembered_source_still_needs_its_first_factor() {
     in_sandbox(|host| {
         host.settable_clock();
-        host.settings(REMEMBER);
+        host.policy(REMEMBER);
         let alice = host.user("alice");
         let phone = host.enroll(&alice).phone;
         let sshd = host.sshd(FirstFactor::Password);
@@ -180,7 +189,7 @@ fn the_networks_of_ipv6_are_what_its_addresses_are_in_ipv4() {
 fn sudo_is_remembered_only_if_it_is_listed_and_never_at_a_terminal_of_this_host() {
     in_sandbox(|host| {
         host.settable_clock();
-        host.settings("[remember]\nminutes = 30\nservices = [\"sshd\", \"sudo\"]\n");
+        host.policy(&remembering(&["sshd", "sudo"], 30));
         let alice = host.user("alice");
         let phone = host.enroll(&alice).phone;
         let line = host.line();
@@ -188,11 +197,11 @@ fn sudo_is_remembered_only_if_it_is_listed_and_never_at_a_terminal_of_this_host(
         assert!(matches!(step, Step::Accept { .. }), "{step:?}");
         assert!(is_let_in_at_once(&line, "alice", &service("sudo", OFFICE)));
         assert!(!is_remembered(&line, OFFICE), "one service says nothing about another");
-        host.settings(REMEMBER);
+        host.policy(REMEMBER);
         assert!(!is_let_in_at_once(&line, "alice", &service("sudo", OFFICE)));
 
         // The real one has no address to tell.
-        host.settings("[remember]\nminutes = 30\nservices = [\"sudo\"]\n");
+        host.policy(&remembering(&["sudo"], 30));
         host.sudo_asks_for_a_code();
         for _ in 0..2 {
             let mut terminal = Terminal::start(&host.sudo(&alice, &["id", "-u"]));
@@ -227,7 +236,7 @@ fn what_a_program_of_ones_own_says_about_an_address_is_not_believed() {
 fn only_a_one_time_code_that_was_accepted_is_remembered() {
     in_sandbox(|host| {
         host.settable_clock();
-        host.settings(REMEMBER);
+        host.policy(REMEMBER);
         let alice = host.user("alice");
         let enrolled = host.enroll(&alice);
         let line = host.line();
@@ -282,9 +291,8 @@ fn it_ends_thirty_minutes_after_the_code_whoever_came_in_between() {
         assert!(!is_remembered(&line, OFFICE));
         assert!(accepts(&line, OFFICE, &phone.fresh_code()));
         assert!(is_remembered(&line, OFFICE));
-        // A setting that is shortened counts for what is remembered already.
         host.clock.advance(2 * MINUTE);
-        host.settings("[remember]\nminutes = 1\n");
+        host.policy(&remembering(&["sshd"], 1));
         assert!(!is_remembered(&line, OFFICE));
     });
 }
@@ -312,17 +320,15 @@ fn a_reset_and_the_removal_of_any_authenticator_forget_it() {
 }
 
 #[test]
-fn without_the_setting_it_is_forgotten_for_good() {
+fn without_the_rule_it_is_forgotten_for_good() {
     in_sandbox(|host| {
         let (_, _, line) = alice_at_the_office(host);
-        let elsewhere = "[remember]\nminutes = 30\nservices = [\"sudo\"]\n";
-        for (other, left) in [(elsewhere, "1"), ("", "0")] {
-            host.settings(other);
-            assert!(!is_remembered(&line, OFFICE), "{other}");
-            host.await_database("SELECT count(*) FROM remembered_sources", left);
-        }
-        host.settings(REMEMBER);
-        assert!(!is_remembered(&line, OFFICE), "put back, the setting begins anew");
+        host.await_database("SELECT count(*) FROM remembered_sources", "1");
+        host.policy(&remembering(&["sudo"], 30));
+        assert!(!is_remembered(&line, OFFICE));
+        host.await_database("SELECT count(*) FROM remembered_sources", "0");
+        host.policy(REMEMBER);
+        assert!(!is_remembered(&line, OFFICE), "put back, the rule begins anew");
     });
 }
 

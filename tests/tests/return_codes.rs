@@ -20,7 +20,7 @@ use std::{
 use nix::sys::signal::Signal;
 use twinlock_interface::Step;
 use twinlock_tests::{
-    in_sandbox, pam,
+    OPTIONAL, in_sandbox, pam,
     pam_client::Code,
     pam_host::{self, PamHost, Report},
     readme, stage,
@@ -141,7 +141,7 @@ fn an_account_without_a_phone_gets_what_settings_and_option_say() {
             let refused = login(service, "alice", &["123456"]);
             assert_eq!(refused.code(), Code::AUTH_ERR, "{service}: {refused:?}");
         }
-        host.settings("unenrolled = \"allow\"\n");
+        host.policy(OPTIONAL);
         for (service, code) in [
             ("code", Code::SUCCESS),
             ("success", Code::SUCCESS),
@@ -343,7 +343,8 @@ fn the_deadline_is_for_each_exchange_and_the_persons_time_does_not_count() {
 fn a_line_with_a_mistake_in_it_is_a_service_error_and_nobody_is_asked() {
     in_sandbox(|host| {
         prepare();
-        host.settings("unenrolled = \"allow\"\n");
+        host.policy(OPTIONAL);
+        host.daemon.kill();
         let _alice = host.user("alice");
         let lines = [
             ("nullok", "\"nullok\""),

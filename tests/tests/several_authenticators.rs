@@ -6,7 +6,7 @@ use std::{sync::Barrier, thread};
 use serde_json::{Value, json};
 use twinlock_interface::Step;
 use twinlock_tests::{
-    Host, Outcome, Terminal, User,
+    Host, OPTIONAL, Outcome, Terminal, User,
     caller::Arguments,
     enrolled::Enrolled,
     in_sandbox,
@@ -358,7 +358,7 @@ fn where_no_code_is_required_the_last_one_may_go_and_the_recovery_codes_go_with_
         let alice = host.user("alice");
         let Enrolled { phone, recovery_codes } = host.enroll(&alice);
         let begun = host.enroll_with(&alice, &[], Some(&phone.fresh_code()));
-        host.settings("unenrolled = \"allow\"\n");
+        host.policy(OPTIONAL);
         let one = ["remove", "--authenticator", "phone 2"];
         type_into(host, &alice, &one, &begun.phone.fresh_code()).expect_success("remove");
         assert_eq!(host.status(&alice)["recovery_codes_left"], 10);
@@ -377,7 +377,7 @@ fn where_no_code_is_required_the_last_one_may_go_and_the_recovery_codes_go_with_
         let step = line.login("alice", &from_address(OFFICE), "").unwrap();
         assert!(matches!(step, Step::NotRequired), "{step:?}");
         // Required again, nothing that was opens the door.
-        host.settings("");
+        host.policy("");
         for dead in [&recovery_codes[0], &phone.fresh_code(), &begun.phone.fresh_code()] {
             assert!(!accepts(&line, dead));
         }

@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use twinlock_tests::{
-    Outcome, Terminal, User,
+    OPTIONAL, Outcome, Terminal, User,
     command::as_root,
     in_sandbox, pam, readme,
     ssh::{CODE_PROMPT, FirstFactor, PASSWORD_PROMPT, Sshd},
@@ -155,7 +155,7 @@ fn somebody_who_never_enrolled_does_not_get_in() {
         let bob = host.user("bob");
         let sshd = host.sshd(FirstFactor::Password);
         assert!(!sshd.lets_in(&bob, "123456"));
-        host.settings("unenrolled = \"allow\"\n");
+        host.policy(OPTIONAL);
         let mut ssh = Terminal::start(&sshd.ssh(&bob, &["id", "-un"]));
         ssh.answer(PASSWORD_PROMPT, &bob.password);
         let outcome = ssh.finish().expect_success("while the host is being enrolled");
@@ -301,7 +301,7 @@ fn root_gets_in_by_key_and_code_where_sshd_permits_it() {
 fn the_key_recipe_opens_to_no_password_whatever_else_is_wrong() {
     in_sandbox(|host| {
         // The worst of it: sshd asks for passwords only, and no code is asked of the unenrolled.
-        host.settings("unenrolled = \"allow\"\n");
+        host.policy(OPTIONAL);
         let bob = host.user("bob");
         pam::code_alone("sshd", "sshd");
         let first = FirstFactor::Password;

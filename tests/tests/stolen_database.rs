@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER, HEXUPPER};
 use twinlock_tests::{
-    Host, Terminal, User,
+    Host, OPTIONAL, Terminal, User,
     command::{as_root, run},
     enrolled::Enrolled,
     host::DATABASE,
@@ -107,7 +107,7 @@ fn a_stolen_database_shows_neither_secrets_nor_recovery_codes() {
 #[test]
 fn a_removed_secret_leaves_nothing_behind() {
     in_sandbox(|host| {
-        host.settings("unenrolled = \"allow\"");
+        host.policy(OPTIONAL);
         host.settable_clock();
         let alice = host.user("alice");
         let enrolled = host.enroll(&alice);

@@ -3,9 +3,11 @@
 pub(super) const TWINLOCK: &str = "\
 Exit status:
   0    done
-  1    refused: wrong code, locked, not allowed, already or not enrolled, nothing typed
-  2    the command line was not understood
-  3    twinlockd or the system bus is out of reach, or cannot decide now
+  1    refused: wrong code, locked, not allowed, already or not enrolled, nothing
+       typed; a policy that differs from its file
+  2    the command line, or a policy file, was not understood
+  3    twinlockd or the system bus is out of reach, or cannot decide now;
+       `doctor` or `pam` without root
   130  interrupted with Ctrl-C
 
 With --json the result is one JSON object per line on stdout, times are whole
@@ -19,7 +21,8 @@ Examples:
   twinlock enroll              enrol yourself
   twinlock status              how your account stands
   twinlock check               whether a code would be accepted
-  sudo twinlock unlock alice   let alice try again after too many wrong codes";
+  sudo twinlock unlock alice   let alice try again after too many wrong codes
+  sudo twinlock policy list    who must give a code";
 
 pub(super) const ENROLL: &str = "\
 Scan the QR code with any authenticator app, or type the key into it, then type
@@ -62,13 +65,17 @@ Examples:
 pub(super) const STATUS: &str = "\
 With --json:
   {\"user\":\"alice\",\"state\":\"on\",\"since\":1795000000,\"required\":true,
+   \"required_because\":\"...\",\"enroll_until\":null,
    \"authenticators\":[{\"name\":\"phone\",\"kind\":\"totp\",\"algorithm\":\"SHA1\",
     \"digits\":6,\"period\":30,\"confirmed_at\":1795000000,\"last_accepted_at\":null}],
    \"expires_at\":null,\"recovery_codes_left\":9,\"recovery_codes_used_at\":[1795000100],
-   \"last_accepted_at\":null,\"failures\":0,\"locked_until\":null,\"closed\":false}
+   \"last_accepted_at\":null,\"failures\":0,\"locked_until\":null,\"closed\":false,
+   \"locks\":[{\"lane\":\"unknown\",\"failures\":5,\"until\":1795000000}]}
 on one line. \"state\" is \"off\", \"pending\" or \"on\"; \"required\" tells whether this
 host asks for a code even without an authenticator; \"kind\" is \"totp\" or \"hotp\",
-and \"period\" is 0 for the latter.
+and \"period\" is 0 for the latter. \"enroll_until\" tells until when a login may
+enrol without a ticket. A lane is \"local\", \"own-program\", \"unknown\", \"recovery\"
+or a network; one without \"until\" stays closed until somebody opens it.
 
 Examples:
   twinlock status

@@ -8,7 +8,7 @@
 use core::mem::MaybeUninit;
 
 /// `None` when the kernel does not say, as under a filter of system calls that keeps clocks away.
-pub(super) fn is_synchronised() -> Option<bool> {
+pub(crate) fn is_synchronised() -> Option<bool> {
     let mut timex = MaybeUninit::<libc::timex>::zeroed();
     // SAFETY: the kernel writes one `timex`, for which there is room. It reads `modes` first, which
     // is zero: nothing is adjusted, and nobody needs a privilege for that (adjtimex(2)).

@@ -201,6 +201,31 @@ pub struct Status {
     /// Whether a lane is closed until an administrator or a recovery code opens it.
     #[serde(with = "zbus::wire::as_variant")]
     pub closed: bool,
+    /// The lanes in which nothing is accepted now.
+    #[serde(with = "zbus::wire::as_variant")]
+    pub locks: Vec<Lock>,
+    /// Why a code is required, in words: the rule that decides, or that it is built in.
+    #[serde(with = "zbus::wire::as_variant::optional", skip_serializing_if = "Option::is_none")]
+    pub required_because: Option<String>,
+    /// Until when a login may enrol.
+    #[serde(with = "zbus::wire::as_variant::optional", skip_serializing_if = "Option::is_none")]
+    pub enroll_until: Option<u64>,
+}
+
+/// A lane of the throttle that takes no attempt; D-Bus signature `a{sv}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[zbus(signature = "dict")]
+#[serde(default)]
+pub struct Lock {
+    /// `local`, `own-program`, `unknown`, `recovery`, or the network that has a lane of its own.
+    #[serde(with = "zbus::wire::as_variant")]
+    pub lane: String,
+    /// Failures in it.
+    #[serde(with = "zbus::wire::as_variant")]
+    pub failures: u32,
+    /// When it opens by itself, in seconds since the Unix epoch; missing when it does not.
+    #[serde(with = "zbus::wire::as_variant::optional", skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
 }
 
 /// What `Enrollment.Check` found; D-Bus signature `a{sv}`. Whether the host's own clock is

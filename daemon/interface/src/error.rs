@@ -43,6 +43,14 @@ pub enum Error {
     WrongCode(String),
     /// The throttle is closed; the text says until when. Nothing was compared or charged.
     Throttled(String),
+    /// The host knows no such group.
+    NoSuchGroup(String),
+    /// The policy has no rule of that number.
+    NoSuchRule(String),
+    /// The policy was changed since the revision that the change was made for.
+    PolicyChanged(String),
+    /// The change would take an account's way in that was not to be lost.
+    WouldLockOut(String),
     /// No such login session: unknown, expired, answered, or somebody else's.
     NoSuchSession(String),
     /// Too many calls from this uid at once or in this minute.

@@ -8,6 +8,8 @@ pub const OBJECT_PATH: &str = "/org/twinlock/Twinlock1";
 pub const LOGIN: &str = "org.twinlock.Twinlock1.Login";
 /// Interface through which people look after their own authenticators.
 pub const ENROLLMENT: &str = "org.twinlock.Twinlock1.Enrollment";
+/// Interface through which administrators say who must give a code.
+pub const POLICY: &str = "org.twinlock.Twinlock1.Policy";
 /// Interface through which administrators look after accounts.
 pub const MANAGER: &str = "org.twinlock.Twinlock1.Manager";
 
@@ -29,6 +31,8 @@ pub const SYSTEM_BUS_ADDRESS: &str = "unix:path=/run/dbus/system_bus_socket";
 
 /// Longest message body the daemon looks at, in bytes. Longer ones are refused unread.
 pub const MAX_MESSAGE_BYTES: usize = 4096;
+/// Longest change to the policy, as a message body in bytes.
+pub const MAX_POLICY_BYTES: usize = 12 * 1024;
 /// Longest account name the daemon looks up, in bytes (`LOGIN_NAME_MAX` on Linux).
 pub const MAX_NAME_BYTES: usize = 256;
 /// Longest value of one context entry, in bytes; longer ones are cut by the module.
@@ -37,6 +41,23 @@ pub const MAX_CONTEXT_BYTES: usize = 256;
 pub const MAX_AUTHENTICATOR_NAME_BYTES: usize = 64;
 /// Most authenticators of one account.
 pub const MAX_AUTHENTICATORS: usize = 8;
+/// Most services, and most places, of one rule.
+pub const MAX_CONDITIONS: usize = 64;
+/// Longest reason, message or author of a rule, in bytes.
+pub const MAX_REMARK_BYTES: usize = 256;
+/// Most days that enrolment in a login may stay open: until then a password alone can enrol.
+pub const MAX_ENROLLMENT_DAYS: u64 = 90;
+/// Most minutes for which a source may be remembered.
+pub const MAX_REMEMBER_MINUTES: u32 = 1440;
+/// Most accounts or events in one answer.
+pub const PAGE: usize = 100;
+/// polkit action of whoever looks after accounts without being root.
+pub const MANAGE_ACCOUNTS: &str = "org.twinlock.Twinlock1.manage-accounts";
+/// polkit action of whoever says who must give a code without being root.
+pub const SET_POLICY: &str = "org.twinlock.Twinlock1.set-policy";
+/// polkit action of whoever reads accounts, events and policy without being root.
+pub const READ_AUDIT: &str = "org.twinlock.Twinlock1.read-audit";
+
 /// Longest answer, in bytes, spaces and dashes included.
 pub const MAX_ANSWER_BYTES: usize = 64;
 

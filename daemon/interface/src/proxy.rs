@@ -6,8 +6,9 @@
 use zbus::proxy;
 
 use crate::{
-    CodeCheck, EnrollmentRequest, Error, ImportedAuthenticator, LoginContext, Material, Status,
-    step::WireStep,
+    AccountQuery, AccountSummary, CodeCheck, EnrollmentRequest, Error, Event, EventQuery,
+    Explanation, ImportedAuthenticator, LoginContext, Material, Policy as Rules, PolicyChange,
+    Question, Status, step::WireStep,
 };
 
 /// A login in progress. Called by the module.
@@ -59,6 +60,26 @@ pub trait Enrollment {
     fn status(&self, user: &str) -> Result<Status, Error>;
 }
 
+/// Who must give a code. Called by administrators; people may ask about themselves.
+#[proxy(
+    interface = "org.twinlock.Twinlock1.Policy",
+    default_service = "org.twinlock.Twinlock1",
+    default_path = "/org/twinlock/Twinlock1"
+)]
+pub trait Policy {
+    /// Tells all of it.
+    #[zbus(allow_interactive_auth)]
+    fn show(&self) -> Result<Rules, Error>;
+
+    /// Changes it, all or nothing; returns what it is then.
+    #[zbus(allow_interactive_auth)]
+    fn apply(&self, change: &PolicyChange) -> Result<Rules, Error>;
+
+    /// Tells what a login of `user` would meet, and why.
+    #[zbus(allow_interactive_auth)]
+    fn explain(&self, user: &str, question: &Question) -> Result<Explanation, Error>;
+}
+
 /// Other people's accounts. Called by administrators.
 #[proxy(
     interface = "org.twinlock.Twinlock1.Manager",
@@ -67,16 +88,20 @@ pub trait Enrollment {
 )]
 pub trait Manager {
     /// Forgets an account's failures and opens every lane.
+    #[zbus(allow_interactive_auth)]
     fn unlock(&self, user: &str) -> Result<(), Error>;
 
     /// Forgets everything about the account, without a code.
+    #[zbus(allow_interactive_auth)]
     fn reset(&self, user: &str) -> Result<(), Error>;
 
     /// Makes a ticket, which opens enrolment during a login once; returns it with its end.
+    #[zbus(allow_interactive_auth)]
     fn issue_ticket(&self, user: &str) -> Result<(String, u64), Error>;
 
     /// Takes over what another program kept for an account without an authenticator, all or nothing;
     /// or only says whether it would.
+    #[zbus(allow_interactive_auth)]
     fn import(
         &self,
         user: &str,
@@ -84,4 +109,12 @@ pub trait Manager {
         recovery_codes: &[&str],
         dry_run: bool,
     ) -> Result<(), Error>;
+
+    /// Lists accounts, by uid, a page at a time.
+    #[zbus(allow_interactive_auth)]
+    fn accounts(&self, query: &AccountQuery) -> Result<Vec<AccountSummary>, Error>;
+
+    /// Lists decisions and changes, oldest first, a page at a time.
+    #[zbus(allow_interactive_auth)]
+    fn events(&self, query: &EventQuery) -> Result<Vec<Event>, Error>;
 }

@@ -21,8 +21,8 @@ impl Enrollment {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Material, Error> {
         let request = Zeroizing::new(request);
-        let begin = async |daemon: &_, caller, account| {
-            enroll::begin(daemon, caller, account, request).await
+        let begin = async |daemon: &_, call: &_, account| {
+            enroll::begin(daemon, call, account, request).await
         };
         self.0.for_account(&header, Operation::EnrollmentBegin, &user, begin).await
     }
@@ -35,8 +35,8 @@ impl Enrollment {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Vec<String>, Error> {
         let code = Zeroizing::new(code);
-        let confirm = async |daemon: &_, caller, account| {
-            enroll::confirm(daemon, caller, account, &code).await
+        let confirm = async |daemon: &_, call: &_, account| {
+            enroll::confirm(daemon, call, account, &code).await
         };
         let codes =
             self.0.for_account(&header, Operation::EnrollmentConfirm, &user, confirm).await?;
@@ -56,8 +56,8 @@ impl Enrollment {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(), Error> {
         let code = Zeroizing::new(code);
-        let rename = async |daemon: &_, caller, account| {
-            authenticators::rename(daemon, caller, account, (&authenticator, &name), &code).await
+        let rename = async |daemon: &_, call: &_, account| {
+            authenticators::rename(daemon, call, account, (&authenticator, &name), &code).await
         };
         self.0.for_account(&header, Operation::EnrollmentRename, &user, rename).await
     }
@@ -70,8 +70,8 @@ impl Enrollment {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(), Error> {
         let code = Zeroizing::new(code);
-        let remove = async |daemon: &_, caller, account| {
-            authenticators::remove(daemon, caller, account, &authenticator, &code).await
+        let remove = async |daemon: &_, call: &_, account| {
+            authenticators::remove(daemon, call, account, &authenticator, &code).await
         };
         self.0.for_account(&header, Operation::EnrollmentRemove, &user, remove).await
     }
@@ -84,8 +84,8 @@ impl Enrollment {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Vec<String>, Error> {
         let code = Zeroizing::new(code);
-        let renew = async |daemon: &_, caller, account| {
-            renew_codes::renew_codes(daemon, caller, account, &code).await
+        let renew = async |daemon: &_, call: &_, account| {
+            renew_codes::renew_codes(daemon, call, account, &code).await
         };
         let codes =
             self.0.for_account(&header, Operation::EnrollmentRenewCodes, &user, renew).await?;
@@ -101,7 +101,7 @@ impl Enrollment {
     ) -> Result<CodeCheck, Error> {
         let code = Zeroizing::new(code);
         let check =
-            async |daemon: &_, caller, account| check::check(daemon, caller, account, &code).await;
+            async |daemon: &_, call: &_, account| check::check(daemon, call, account, &code).await;
         self.0.for_account(&header, Operation::EnrollmentCheck, &user, check).await
     }
 

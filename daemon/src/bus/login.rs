@@ -27,7 +27,7 @@ impl Login {
             if !fits(&context) {
                 return Err(Invalid::ContextTooLong.into());
             }
-            login::begin(daemon, call.caller, &user, call.account, context).await
+            login::begin(daemon, call.subject.caller, &user, call.account, context).await
         };
         let begun = self.0.through(&header, Operation::LoginBegin, Some(&user), begin).await;
         begun.map(|(session, step)| (session, step.into()))
@@ -42,7 +42,7 @@ impl Login {
     ) -> Result<WireStep, Error> {
         let text = Zeroizing::new(answer);
         let answer = async |daemon: &_, call: Admitted| {
-            login::answer(daemon, call.caller, &session, &text).await
+            login::answer(daemon, call.subject.caller, &session, &text).await
         };
         self.0.through(&header, Operation::LoginAnswer, None, answer).await.map(WireStep::from)
     }

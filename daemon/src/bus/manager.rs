@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use twinlock_interface::{Error, ImportedAuthenticator};
+use twinlock_interface::{
+    AccountQuery, AccountSummary, Error, Event, EventQuery, ImportedAuthenticator,
+};
 use zbus::message::Header;
 use zeroize::Zeroizing;
 
@@ -10,7 +12,7 @@ use super::{
     authorization::Operation,
     door::{Admitted, Door},
 };
-use crate::{administer, import};
+use crate::{accounts, administer, daemon::Daemon, import};
 
 pub(super) struct Manager(pub(super) Arc<Door>);
 
@@ -21,8 +23,9 @@ impl Manager {
     }
 
     async fn reset(&self, user: String, #[zbus(header)] header: Header<'_>) -> Result<(), Error> {
-        let reset =
-            async |daemon: &_, call: Admitted| administer::reset(daemon, &user, call.account).await;
+        let reset = async |daemon: &_, call: Admitted| {
+            administer::reset(daemon, &call.subject, &user, call.account).await
+        };
         self.0.through(&header, Operation::ManagerReset, Some(&user), reset).await
     }
 
@@ -49,10 +52,33 @@ impl Manager {
     ) -> Result<(), Error> {
         let (authenticators, recovery_codes) =
             (Zeroizing::new(authenticators), Zeroizing::new(recovery_codes));
-        let import = async |daemon: &_, caller, account| {
-            import::import(daemon, caller, account, (&authenticators, &recovery_codes), dry_run)
-                .await
+        let import = async |daemon: &_, call: &_, account| {
+            import::import(daemon, call, account, (&authenticators, &recovery_codes), dry_run).await
         };
         self.0.for_account(&header, Operation::ManagerImport, &user, import).await
+    }
+
+    #[zbus(out_args("accounts"))]
+    async fn accounts(
+        &self,
+        query: AccountQuery,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Vec<AccountSummary>, Error> {
+        let list = async |daemon: &_, call: Admitted| {
+            accounts::accounts(daemon, &call.subject, query).await
+        };
+        self.0.through(&header, Operation::ManagerAccounts, None, list).await
+    }
+
+    #[zbus(out_args("events"))]
+    async fn events(
+        &self,
+        query: EventQuery,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Vec<Event>, Error> {
+        let list = async |daemon: &Daemon, _: Admitted| {
+            Ok(daemon.store.run(move |records| records.events(&query)).await?)
+        };
+        self.0.through(&header, Operation::ManagerEvents, None, list).await
     }
 }

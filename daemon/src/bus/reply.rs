@@ -13,6 +13,9 @@ use crate::{
 pub(super) fn error(daemon: &Daemon, failure: Failure) -> Error {
     match failure {
         Failure::NotAuthorized => Error::NotAuthorized(Message::NotAuthorized.text()),
+        Failure::NotAnAdministrator { action } => {
+            Error::NotAuthorized(Message::NotAnAdministrator { action }.text())
+        }
         Failure::NoSuchAccount => Error::NoSuchAccount(Message::NoSuchAccount.text()),
         Failure::NotEnrolled => Error::NotEnrolled(Message::NotEnrolled.text()),
         Failure::AlreadyEnrolled => Error::AlreadyEnrolled(Message::AlreadyEnrolled.text()),
@@ -28,7 +31,14 @@ pub(super) fn error(daemon: &Daemon, failure: Failure) -> Error {
         Failure::TooManyAuthenticators => {
             Error::TooManyAuthenticators(Message::TooManyAuthenticators.text())
         }
-        Failure::Required => Error::Required(Message::Required.text()),
+        Failure::Required(because) => Error::Required(Message::Required(&because).text()),
+        Failure::NoSuchGroup(name) => Error::NoSuchGroup(Message::NoSuchGroup(&name).text()),
+        Failure::NoSuchUser(name) => Error::NoSuchAccount(Message::NoSuchUser(&name).text()),
+        Failure::NoSuchRule(id) => Error::NoSuchRule(Message::NoSuchRule(id).text()),
+        Failure::PolicyChanged => Error::PolicyChanged(Message::PolicyChanged.text()),
+        Failure::WouldLockOut(user, occasion) => {
+            Error::WouldLockOut(Message::WouldLockOut(&user, &occasion).text())
+        }
         Failure::NoPendingEnrollment => {
             Error::NoPendingEnrollment(Message::NoPendingEnrollment.text())
         }
@@ -44,6 +54,7 @@ pub(super) fn error(daemon: &Daemon, failure: Failure) -> Error {
         Failure::Store(cause) => unavailable(daemon, &cause.to_string()),
         Failure::Identity(cause) => unavailable(daemon, &cause.to_string()),
         Failure::Internal(cause) => unavailable(daemon, cause),
+        Failure::Noted(noted) => error(daemon, *noted),
     }
 }
 

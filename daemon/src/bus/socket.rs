@@ -28,14 +28,24 @@ use crate::clock;
 
 /// Bytes before a message's header fields (D-Bus specification, "Message Format").
 const FIXED_BYTES: usize = 16;
-/// Longest message that is held. The contract's bodies end at 4 KiB; the header holds names of at
+/// Longest message that is held. The contract's bodies end at 12 KiB; the header holds names of at
 /// most 255 bytes each.
 const MAX_MESSAGE_BYTES: u64 = 16 * 1024;
 
 /// A socket to the bus that reads no more than it must.
 pub(super) struct BusSocket {
     pub(super) stream: UnixStream,
+    /// Which calls are read.
     pub(super) traffic: Traffic,
+    pub(super) replies: Replies,
+}
+
+/// Whose replies and errors are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Replies {
+    FromTheBus,
+    /// The bus lets nobody reply who was not asked.
+    FromWhomIsAsked,
 }
 
 impl Socket for BusSocket {
@@ -44,7 +54,8 @@ impl Socket for BusSocket {
 
     fn split(self) -> Split<Gate, Writer> {
         let (read, write) = self.stream.into_split();
-        let gate = Gate { stream: Reader(read), traffic: self.traffic };
+        let Self { traffic, replies, .. } = self;
+        let gate = Gate { stream: Reader(read), traffic, replies };
         Split::new(gate, Writer(write))
     }
 }
@@ -53,6 +64,7 @@ impl Socket for BusSocket {
 pub(super) struct Gate {
     stream: Reader,
     traffic: Traffic,
+    replies: Replies,
 }
 
 impl std::fmt::Debug for Gate {
@@ -99,11 +111,13 @@ impl ReadHalf for Gate {
 impl Gate {
     fn passes(&self, message: &Message) -> bool {
         let header = message.header();
-        if message.message_type() != Type::MethodCall {
-            // Replies and signals of the bus itself; nobody else has anything to tell us.
-            return header.sender().is_some_and(|sender| *sender == "org.freedesktop.DBus");
+        let Some(sender) = header.sender() else { return false };
+        match message.message_type() {
+            Type::MethodCall => self.traffic.lets_in(sender, clock::monotonic()),
+            Type::MethodReturn | Type::Error if self.replies == Replies::FromWhomIsAsked => true,
+            // Of the bus itself; nobody else has anything to tell us.
+            Type::MethodReturn | Type::Error | Type::Signal => *sender == "org.freedesktop.DBus",
         }
-        header.sender().is_some_and(|sender| self.traffic.lets_in(sender, clock::monotonic()))
     }
 }
 

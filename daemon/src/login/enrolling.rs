@@ -3,6 +3,7 @@
 //!
 //! - MUST charge a wrong first code as a wrong code (I6).
 //! - MUST go on with the very key that was shown, and with no other.
+//! - MUST end where the policy that lets it was changed meanwhile (I9).
 //! - MUST spend the first code when it is judged, and let the authenticator count only once the
 //!   recovery codes are noted: a connection cut before leaves a pending enrolment to go on with (I18).
 
@@ -21,15 +22,15 @@ use twinlock_verifier::{
 };
 use zeroize::Zeroizing;
 
-use super::{Next, ask, record, record_login, refused, remember, throttled};
+use super::{EventOf, Next, ask, remember, subject, wait};
 use crate::{
-    audit::{Action, Outcome},
+    audit::{Action, Outcome, Subject},
     clock,
     daemon::Daemon,
     enroll::{self, Begun, complete_first},
-    failure::{Failure, refusal_word},
+    failure::{Failure, closure_word, refusal_word},
     identity::Identity,
-    messages::Message,
+    messages::{Message, Why},
     picture::half_blocks,
     proof::OnAccept,
     recovery_hash::{self, SetFor},
@@ -52,24 +53,30 @@ pub(super) async fn offer(
     ticket: Option<String>,
 ) -> Result<Next, Failure> {
     let origin = Origin::Login(session.source);
-    let begun = match enroll::begin_in_login(daemon, identity, origin, ticket).await {
+    let login = subject(session, Action::Login);
+    let begun = match enroll::begin_in_login(daemon, &login, identity, origin, ticket).await {
         Ok(begun) => begun,
         // Enrolled since this login began, or the ticket is one no more.
         Err(Failure::ProofRequired) => return Ok(ended()),
         Err(failure) => return Err(failure),
     };
-    record(daemon, session, Action::EnrollmentBegin, Outcome::Done, "login");
     let (pending, resumed) = match begun {
         Begun::Anew(pending) => (pending, false),
         Begun::Before(pending) => (pending, true),
     };
     let id = pending.authenticator().id;
     let so_far = FirstCode { pending: id, tries_left: TRIES, plain: false, resumed };
-    Ok(Next::Ask(page(daemon, identity, &pending, so_far), Stage::FirstCode(so_far)))
+    Ok(Next::Ask(page(daemon, session, identity, &pending, so_far), Stage::FirstCode(so_far)))
 }
 
 /// The key that is being enrolled.
-fn page(daemon: &Daemon, identity: &Identity, pending: &Pending, so_far: FirstCode) -> Step {
+fn page(
+    daemon: &Daemon,
+    session: &Session,
+    identity: &Identity,
+    pending: &Pending,
+    so_far: FirstCode,
+) -> Step {
     let material = enroll::material(daemon, identity, pending);
     let key = grouped(&material.secret_base32);
     let picture = if so_far.plain { None } else { half_blocks(&material.key_uri) };
@@ -77,11 +84,15 @@ fn page(daemon: &Daemon, identity: &Identity, pending: &Pending, so_far: FirstCo
     let parameters = &pending.authenticator().parameters;
     // Whoever has not seen the key before should know that somebody has.
     let begun = so_far.resumed.then(|| clock::time_of_day(pending.started_at()));
+    let begun = begun.as_deref();
+    let why = Why {
+        until: session.demand.decision.enroll_until.map(clock::date_and_time),
+        reason: session.demand.reason.clone(),
+    };
+    let (key, why) = (key.as_str(), &why);
     ask(&match &picture {
-        Some(picture) => Message::EnrollByPicture { picture, key: &key, begun: begun.as_deref() },
-        None => {
-            Message::EnrollByHand { issuer, user, key: &key, parameters, begun: begun.as_deref() }
-        }
+        Some(picture) => Message::EnrollByPicture { picture, key, begun, why },
+        None => Message::EnrollByHand { issuer, user, key, parameters, begun, why },
     })
 }
 
@@ -94,40 +105,48 @@ pub(super) async fn first_code(
     answer: Answer,
 ) -> Result<Next, Failure> {
     let Answer::Otp(otp) = answer else {
-        return no_code(daemon, identity, so_far).await;
+        return no_code(daemon, session, identity, so_far).await;
     };
     let now = clock::now();
     Ok(match judge_first(daemon, session, identity, so_far, otp, now).await? {
         None => ended(),
         Some(Verdict::Accepted(confirmed)) => show_recovery_codes(daemon, confirmed)?,
-        Some(Verdict::Refused(refusal)) => again(daemon, session, so_far, &refusal),
-        Some(Verdict::Throttled(closure)) => throttled(&closure, now),
+        Some(Verdict::Refused(_)) => again(so_far),
+        Some(Verdict::Throttled(closure)) => Next::End(wait(&closure, now), EventOf::Transaction),
     })
 }
 
 /// Nothing that could be a code: perhaps the picture was not to be seen; perhaps nobody is there, and
 /// a program answers.
-async fn no_code(daemon: &Daemon, identity: &Identity, so_far: FirstCode) -> Result<Next, Failure> {
+async fn no_code(
+    daemon: &Daemon,
+    session: &Session,
+    identity: &Identity,
+    so_far: FirstCode,
+) -> Result<Next, Failure> {
     if so_far.plain {
         let text = Message::EnrollAtTerminal.text();
-        return Ok(Next::End(Step::Refuse { text }, Outcome::Refused, "malformed"));
+        let event = EventOf::Words(Outcome::Refused, "malformed");
+        return Ok(Next::End(Step::Refuse { text }, event));
     }
     let still = Still::new(daemon, identity, so_far);
     let pending = daemon.store.run(move |records| still.pending(records)).await?;
     let so_far = FirstCode { plain: true, ..so_far };
     Ok(match pending {
         Some((pending, _)) => {
-            Next::Ask(page(daemon, identity, &pending, so_far), Stage::FirstCode(so_far))
+            Next::Ask(page(daemon, session, identity, &pending, so_far), Stage::FirstCode(so_far))
         }
         None => ended(),
     })
 }
 
-fn again(daemon: &Daemon, session: &Session, so_far: FirstCode, refusal: &Refusal) -> Next {
+fn again(so_far: FirstCode) -> Next {
     match so_far.tries_left.checked_sub(1) {
-        None | Some(0) => refused(refusal),
+        None | Some(0) => {
+            let text = Message::NotAccepted.text();
+            Next::End(Step::Refuse { text }, EventOf::Transaction)
+        }
         Some(tries_left) => {
-            record_login(daemon, session, Outcome::Refused, refusal_word(refusal));
             let stage = Stage::FirstCode(FirstCode { tries_left, ..so_far });
             Next::Ask(ask(&Message::FirstCodeWrong), stage)
         }
@@ -177,7 +196,8 @@ async fn judge_first(
     now: Timestamp,
 ) -> Result<Option<Verdict<Confirmed>>, Failure> {
     let still = Still::new(daemon, identity, so_far);
-    let (source, rules) = (session.source, daemon.config.rules);
+    let (source, rules) = (session.source, daemon.rules());
+    let login = subject(session, Action::Login);
     let judged = daemon.store.run(move |records| {
         let Some((pending, throttle)) = still.pending(records)? else { return Ok(None) };
         let judgement = judge::judge_first_code(&pending, &throttle, &otp, &source, now, &rules);
@@ -185,6 +205,15 @@ async fn judge_first(
             judgement.store(|change| records.apply(&still.identity, &throttle, change, now))?;
         if let Verdict::Refused(Refusal::Replayed(_)) = verdict {
             records.count_uncharged(Uncharged::Replayed)?;
+        }
+        let refused = match &verdict {
+            // The recovery codes come first.
+            Verdict::Accepted(_) => None,
+            Verdict::Refused(refusal) => Some((Outcome::Refused, refusal_word(refusal))),
+            Verdict::Throttled(closure) => Some((Outcome::Throttled, closure_word(closure))),
+        };
+        if let Some((outcome, reason)) = refused {
+            records.note(login.ended(outcome, reason, now))?;
         }
         Ok(Some(verdict))
     });
@@ -218,25 +247,29 @@ pub(super) async fn noted(
     let died = Failure::Internal("a hashing task ended early");
     let Some(Ok(hashes)) = hashed else { return Err(died) };
     let completion = Completion {
+        login: subject(session, Action::Login),
+        revision: session.demand.revision,
         identity: identity.clone(),
         confirmed: noted.confirmed,
         hashes: hashes?,
         source: session.source,
         now: clock::now(),
-        limits: daemon.config.rules.limits,
+        limits: daemon.rules().limits,
     };
-    let remember = remember(daemon, session, completion.now);
+    let remember = remember(session, completion.now);
     let completed = daemon.store.run(move |records| completion.carry_out(records, &remember));
     if !completed.await? {
         return Ok(ended());
     }
-    record(daemon, session, Action::EnrollmentConfirm, Outcome::Done, "login");
     let text = Message::Enrolled.text();
-    Ok(Next::End(Step::Accept { text }, Outcome::Accepted, "enrolled"))
+    Ok(Next::End(Step::Accept { text }, EventOf::Transaction))
 }
 
 /// An enrolment whose recovery codes are noted.
 struct Completion {
+    login: Subject,
+    /// Of the policy that lets it.
+    revision: u64,
     identity: Identity,
     confirmed: Confirmed,
     hashes: Vec<String>,
@@ -249,11 +282,11 @@ impl Completion {
     /// Whether the pending enrolment was still there to be completed; somebody may have cancelled it
     /// since, or confirmed it in another login.
     fn carry_out(self, records: &Records<'_>, remember: &OnAccept<()>) -> Result<bool, StoreError> {
-        let Self { identity, confirmed, hashes, source, now, limits } = self;
+        let Self { login, revision, identity, confirmed, hashes, source, now, limits } = self;
         let record = records.record_of(&identity)?;
         let is_this = |id| id == confirmed.authenticator();
         let is_pending = record.pending.iter().any(|pending| is_this(pending.authenticator.id));
-        if !record.confirmed.is_empty() || !is_pending {
+        if !record.confirmed.is_empty() || !is_pending || records.policy_revision()? != revision {
             return Ok(false);
         }
         complete_first(records, identity.uid, &confirmed, hashes, now)?;
@@ -261,13 +294,15 @@ impl Completion {
         records.write_throttle(identity.uid, &record.throttle, &after)?;
         let (authenticator, factor) = (confirmed.authenticator(), confirmed.spent());
         remember(records, &identity, &Proof::Otp { authenticator, factor })?;
+        records.note(login.about(Action::EnrollmentConfirm).done(now))?;
+        records.note(login.ended(Outcome::Accepted, "enrolled", now))?;
         Ok(true)
     }
 }
 
 pub(super) fn ended() -> Next {
     let text = Message::EnrollAgain.text();
-    Next::End(Step::Refuse { text }, Outcome::Refused, "not-pending")
+    Next::End(Step::Refuse { text }, EventOf::Words(Outcome::Refused, "not-pending"))
 }
 
 /// Four symbols at a time, as people type them.

@@ -1,17 +1,22 @@
 //! Accounts as the use cases see them, and what may be done to them inside a transaction.
 
+use std::cell::RefCell;
+
 use rusqlite::{Connection, OptionalExtension, params};
+use twinlock_interface::names::PAGE;
 use twinlock_verifier::{judge::Change, throttle::Throttle, time::Timestamp};
 
 use super::{
     StoreError,
     authenticators::{SealedConfirmed, SealedPending},
 };
-use crate::identity::Identity;
+use crate::{audit::Event, identity::Identity};
 
 /// The records, inside one savepoint.
 pub(crate) struct Records<'c> {
     pub(super) connection: &'c Connection,
+    /// Events of this savepoint, for the log.
+    pub(super) outbox: &'c RefCell<Vec<Event>>,
 }
 
 /// What the store holds under an identity.
@@ -56,8 +61,8 @@ pub(crate) enum Uncharged {
 }
 
 impl<'c> Records<'c> {
-    pub(super) fn new(connection: &'c Connection) -> Self {
-        Self { connection }
+    pub(super) fn new(connection: &'c Connection, outbox: &'c RefCell<Vec<Event>>) -> Self {
+        Self { connection, outbox }
     }
 
     /// Loads the account, or says why it may not be used.
@@ -97,6 +102,19 @@ impl<'c> Records<'c> {
         let mut query =
             self.connection.prepare_cached("SELECT uid FROM accounts WHERE name = ?1")?;
         Ok(query.query_row([name], |row| row.get(0)).optional()?)
+    }
+
+    /// A page of recorded accounts, by uid.
+    pub(crate) fn accounts(&self, after: Option<u32>) -> Result<Vec<Identity>, StoreError> {
+        let mut query = self.connection.prepare_cached(
+            "SELECT uid, name FROM accounts WHERE uid > ?1 ORDER BY uid LIMIT ?2",
+        )?;
+        let after = after.map_or(-1, i64::from);
+        let page = i64::try_from(PAGE).unwrap_or(i64::MAX);
+        let rows = query.query_map(params![after, page], |row| {
+            Ok(Identity { uid: row.get(0)?, name: row.get(1)? })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Makes sure the account has a row to hang records on.

@@ -6,23 +6,26 @@ use rusqlite::params;
 use twinlock_verifier::time::Timestamp;
 
 use super::{Records, StoreError, numbers::seconds, tickets::TICKET_LIFETIME};
+use crate::config::Retention;
 
 /// How long they last, where that is a setting.
 #[derive(Clone, Copy)]
 pub(crate) struct Lifetimes {
     pub(crate) pending: Duration,
+    /// The longest that any rule remembers.
     pub(crate) remembered: Duration,
+    pub(crate) events: Retention,
 }
 
 impl Records<'_> {
-    /// Removes expired pending enrolments, tickets and remembered sources, and accounts on which
+    /// Removes expired pending enrolments, tickets, remembered sources and events, and accounts on which
     /// nothing hangs any more. A time that far ahead is one of a clock that was set back (I22).
     pub(crate) fn remove_expired(
         &self,
         now: Timestamp,
         lifetimes: Lifetimes,
     ) -> Result<(), StoreError> {
-        let Lifetimes { pending, remembered } = lifetimes;
+        let Lifetimes { pending, remembered, events } = lifetimes;
         let mut touched = self.delete_older(
             "DELETE FROM authenticators
              WHERE confirmed_at IS NULL AND abs(started_at - ?1) >= ?2 RETURNING uid",
@@ -39,6 +42,7 @@ impl Records<'_> {
             now,
             remembered,
         )?;
+        self.trim_events(now, events)?;
         touched.into_iter().try_for_each(|uid| self.forget_if_empty(uid))
     }
 

@@ -54,6 +54,12 @@ impl Records<'_> {
         Ok(())
     }
 
+    /// Forgets every source of everybody.
+    pub(crate) fn forget_all_sources(&self) -> Result<(), StoreError> {
+        self.connection.prepare_cached("DELETE FROM remembered_sources")?.execute([])?;
+        Ok(())
+    }
+
     /// Forgets every source of the account.
     pub(crate) fn forget_sources(&self, uid: u32) -> Result<(), StoreError> {
         self.connection

@@ -82,6 +82,56 @@ pub(super) const MIGRATIONS: &[&str] = &[
         accepted_at INTEGER NOT NULL,
         PRIMARY KEY (uid, service, network)
     ) STRICT, WITHOUT ROWID;",
+    // 3: who must give a code, and what happened. AUTOINCREMENT keeps the numbers of removed rules and
+    // events from coming back. An event outlives its account, hence no reference. Each `class` has an
+    // allowance of rows of its own.
+    "CREATE TABLE policy (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        revision INTEGER NOT NULL,
+        profile TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO policy (one, revision, profile) VALUES (1, 0, 'default');
+
+    CREATE TABLE policy_rules (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        level TEXT NOT NULL,
+        scope TEXT NOT NULL,
+        name TEXT NOT NULL,
+        uid INTEGER,
+        enroll_until INTEGER,
+        remember_minutes INTEGER NOT NULL,
+        ends_at INTEGER,
+        reason TEXT NOT NULL,
+        message TEXT NOT NULL,
+        author TEXT NOT NULL,
+        created_at INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE policy_conditions (
+        rule INTEGER NOT NULL REFERENCES policy_rules ON DELETE CASCADE,
+        kind TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (rule, kind, value)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at INTEGER NOT NULL,
+        class INTEGER NOT NULL,
+        action TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        user TEXT NOT NULL,
+        uid INTEGER,
+        caller INTEGER NOT NULL,
+        service TEXT NOT NULL,
+        rhost TEXT NOT NULL,
+        tty TEXT NOT NULL,
+        ruser TEXT NOT NULL,
+        details TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX events_by_class ON events (class, id);
+    CREATE INDEX events_by_time ON events (at);",
 ];
 
 /// Brings the database to the newest schema.

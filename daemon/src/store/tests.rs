@@ -1,5 +1,8 @@
 //! What the use cases rely on.
 
+mod events;
+mod policy;
+
 use std::{os::unix::fs::PermissionsExt, sync::Arc};
 
 use twinlock_verifier::{
@@ -20,6 +23,7 @@ use super::{
     *,
 };
 use crate::{
+    config::Retention,
     identity::Identity,
     vault::{Vault, key_source::MasterKey},
 };
@@ -28,6 +32,14 @@ fn state() -> tempfile::TempDir {
     let state = tempfile::tempdir().unwrap();
     fs::set_permissions(state.path(), fs::Permissions::from_mode(0o700)).unwrap();
     state
+}
+
+fn audit() -> Arc<Audit> {
+    Arc::new(Audit::start().unwrap())
+}
+
+fn open(state: &tempfile::TempDir) -> Store {
+    Store::open(state.path(), audit()).unwrap()
 }
 
 fn identity(uid: u32, name: &str) -> Identity {
@@ -40,6 +52,12 @@ fn block_on<F: Future>(future: F) -> F::Output {
 
 fn vault() -> Arc<Vault> {
     Arc::new(Vault::new(&MasterKey::from_bytes([7; 32])))
+}
+
+fn lifetimes() -> Lifetimes {
+    let events = Retention { rows: 1000, age: Duration::from_secs(3600) };
+    let (pending, remembered) = (Duration::from_secs(900), Duration::from_secs(600));
+    Lifetimes { pending, remembered, events }
 }
 
 const STARTED: Timestamp = Timestamp::from_unix(1_000_000);
@@ -73,11 +91,11 @@ fn what_was_committed_is_there_after_a_restart() {
     let state = state();
     let alice = identity(1000, "alice");
     block_on(async {
-        let store = Store::open(state.path()).unwrap();
+        let store = open(&state);
         enroll(&store, &vault(), alice.clone(), 1).await;
     });
     block_on(async {
-        let store = Store::open(state.path()).unwrap();
+        let store = open(&state);
         let record = store.run(move |records| records.account(&alice)).await.unwrap();
         let Lookup::Found(record) = record else { panic!("alice is gone") };
         let reopened = record.pending[0].unseal(&vault()).unwrap();
@@ -89,7 +107,7 @@ fn what_was_committed_is_there_after_a_restart() {
 fn a_failed_or_panicking_job_takes_nothing_with_it() {
     let state = state();
     block_on(async {
-        let store = Store::open(state.path()).unwrap();
+        let store = open(&state);
         let kept = store.run(|records| records.ensure(&identity(1, "kept")));
         let failed = store.run(|records| {
             records.ensure(&identity(2, "failed"))?;
@@ -115,7 +133,7 @@ fn a_failed_or_panicking_job_takes_nothing_with_it() {
 fn a_job_runs_to_its_end_when_its_caller_is_gone() {
     let state = state();
     block_on(async {
-        let store = Store::open(state.path()).unwrap();
+        let store = open(&state);
         let asked = store.run(|records| records.ensure(&identity(1, "charged")));
         // Polled once: the job is queued, the caller leaves.
         tokio::select! { biased; _ = asked => {} () = std::future::ready(()) => {} }
@@ -127,7 +145,7 @@ fn a_job_runs_to_its_end_when_its_caller_is_gone() {
 fn a_name_or_uid_given_to_somebody_else_is_a_mismatch() {
     let state = state();
     block_on(async {
-        let store = Store::open(state.path()).unwrap();
+        let store = open(&state);
         enroll(&store, &vault(), identity(1000, "alice"), 1).await;
         for (uid, name) in [(1000, "bob"), (1001, "alice")] {
             let lookup = store.run(move |records| records.account(&identity(uid, name))).await;
@@ -141,14 +159,14 @@ fn a_name_or_uid_given_to_somebody_else_is_a_mismatch() {
 fn a_secret_moved_between_accounts_opens_for_neither() {
     let state = state();
     block_on(async {
-        let store = Store::open(state.path()).unwrap();
+        let store = open(&state);
         enroll(&store, &vault(), identity(1000, "alice"), 1).await;
         enroll(&store, &vault(), identity(1001, "bob"), 2).await;
         drop(store);
     });
     swap_secrets(state.path());
     block_on(async {
-        let store = Store::open(state.path()).unwrap();
+        let store = open(&state);
         for (uid, name) in [(1000, "alice"), (1001, "bob")] {
             let lookup = store.run(move |records| records.account(&identity(uid, name))).await;
             let Lookup::Found(record) = lookup.unwrap() else { panic!("{name}") };
@@ -174,9 +192,9 @@ fn swap_secrets(state: &Path) {
 #[test]
 fn a_newer_database_is_refused_and_left_alone() {
     let state = state();
-    drop(Store::open(state.path()).unwrap());
+    drop(open(&state));
     raw(state.path()).pragma_update(None, "user_version", 99).unwrap();
-    let Err(refused) = Store::open(state.path()) else { panic!("opened") };
+    let Err(refused) = Store::open(state.path(), audit()) else { panic!("opened") };
     assert!(matches!(refused, StoreError::Newer { found: 99, .. }));
     assert!(refused.to_string().contains("newer version"), "{refused}");
 }
@@ -226,7 +244,7 @@ fn a_database_of_the_first_schema_keeps_its_secrets_and_what_is_spent() {
     write_first_schema(&path, &vault);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     block_on(async {
-        let store = Store::open(state.path()).unwrap();
+        let store = open(&state);
         let alice = identity(1000, "alice");
         let Lookup::Found(record) = store.run(move |r| r.account(&alice)).await.unwrap() else {
             panic!("alice is gone")
@@ -245,11 +263,10 @@ fn a_database_of_the_first_schema_keeps_its_secrets_and_what_is_spent() {
 #[test]
 fn what_has_expired_is_removed_and_leaves_nothing() {
     let state = state();
-    let lifetimes =
-        Lifetimes { pending: Duration::from_secs(900), remembered: Duration::from_secs(600) };
+    let lifetimes = lifetimes();
     let at = |seconds| Timestamp::from_unix(STARTED.unix() + seconds);
     block_on(async {
-        let store = Store::open(state.path()).unwrap();
+        let store = open(&state);
         enroll(&store, &vault(), identity(1000, "alice"), 1).await;
         let network = match Source::from_pam(Some("192.0.2.1"), None, "") {
             Source::Network(network) => network,
@@ -293,10 +310,9 @@ fn what_has_expired_is_removed_and_leaves_nothing() {
 #[test]
 fn a_clock_that_was_set_back_keeps_nothing_alive_for_good() {
     let state = state();
-    let lifetimes =
-        Lifetimes { pending: Duration::from_secs(900), remembered: Duration::from_secs(600) };
+    let lifetimes = lifetimes();
     block_on(async {
-        let store = Store::open(state.path()).unwrap();
+        let store = open(&state);
         enroll(&store, &vault(), identity(1000, "alice"), 1).await;
         let long_before = Timestamp::from_unix(STARTED.unix() - 900);
         store.run(move |records| records.remove_expired(long_before, lifetimes)).await.unwrap();
@@ -308,7 +324,7 @@ fn a_clock_that_was_set_back_keeps_nothing_alive_for_good() {
 fn no_account_is_remembered_from_more_than_32_places() {
     let state = state();
     block_on(async {
-        let store = Store::open(state.path()).unwrap();
+        let store = open(&state);
         let network = |last: u64| match Source::from_pam(Some(&format!("192.0.2.{last}")), None, "")
         {
             Source::Network(network) => network,
@@ -334,10 +350,10 @@ fn no_account_is_remembered_from_more_than_32_places() {
 fn a_state_directory_or_database_others_can_touch_is_refused() {
     for (path, mode) in [("", 0o755), ("", 0o770), (FILE, 0o640), (FILE, 0o602)] {
         let state = state();
-        drop(Store::open(state.path()).unwrap());
+        drop(open(&state));
         let touched = state.path().join(path);
         fs::set_permissions(&touched, fs::Permissions::from_mode(mode)).unwrap();
-        let refused = Store::open(state.path());
+        let refused = Store::open(state.path(), audit());
         assert!(matches!(refused, Err(StoreError::Unfit(..))), "{path:?} {mode:o}");
     }
 }
@@ -346,7 +362,7 @@ fn a_state_directory_or_database_others_can_touch_is_refused() {
 fn a_database_that_is_a_link_is_refused() {
     let (state, elsewhere) = (state(), tempfile::NamedTempFile::new().unwrap());
     std::os::unix::fs::symlink(elsewhere.path(), state.path().join(FILE)).unwrap();
-    assert!(matches!(Store::open(state.path()), Err(StoreError::Io(..))));
+    assert!(matches!(Store::open(state.path(), audit()), Err(StoreError::Io(..))));
 }
 
 #[test]
@@ -368,7 +384,7 @@ fn the_throttle_comes_back_as_it_was_stored() {
     let stored = throttle.clone();
     let storing = alice.clone();
     block_on(async {
-        let store = Store::open(state.path()).unwrap();
+        let store = open(&state);
         let write = move |records: &Records<'_>| {
             records.ensure(&storing)?;
             records.write_throttle(storing.uid, &Throttle::default(), &stored)
@@ -376,7 +392,7 @@ fn the_throttle_comes_back_as_it_was_stored() {
         store.run(write).await.unwrap();
     });
     block_on(async {
-        let store = Store::open(state.path()).unwrap();
+        let store = open(&state);
         let Lookup::Found(record) = store.run(move |r| r.account(&alice)).await.unwrap() else {
             panic!("alice is gone")
         };

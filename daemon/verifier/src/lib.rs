@@ -17,6 +17,7 @@
 //! | [`throttle`] | how many failures may come from there |
 //! | [`enrollment`] | from a shown secret to a confirmed authenticator |
 //! | [`judge`](mod@judge) | the decision |
+//! | [`policy`](mod@policy) | who must give a code, where and for what |
 //! | [`remembered`] | the source that gave a right code a while ago |
 //! | [`diagnosis`] | by how much a phone's clock is off |
 
@@ -31,6 +32,7 @@ pub mod hotp;
 pub mod judge;
 pub mod key_uri;
 pub mod moving_factor;
+pub mod policy;
 pub mod recovery;
 pub mod remembered;
 pub mod shared_secret;
@@ -51,10 +53,14 @@ pub use judge::{
 };
 pub use key_uri::{InvalidKeyUri, KeyUri, key_uri};
 pub use moving_factor::MovingFactor;
+pub use policy::{
+    Claimant, Decision, InvalidRule, InvalidSubnet, Judged, Level, Membership, Occasion, Place,
+    Policy, Rule, RuleId, Scope, Service, Spot, Standing, Subnet,
+};
 pub use recovery::{CODES_PER_SET, RecoveryCode, RecoveryCodeId};
-pub use remembered::RememberRule;
+pub use remembered::Remember;
 pub use shared_secret::{InvalidSecret, SecretLength, SharedSecret};
 pub use source::{Network, Source};
-pub use throttle::{Closure, Lane, LaneKey, Limits, Throttle};
+pub use throttle::{Closure, Lane, LaneKey, Limits, Profile, Throttle};
 pub use time::Timestamp;
 pub use totp::{Period, Window};

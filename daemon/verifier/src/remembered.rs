@@ -4,41 +4,30 @@ use core::time::Duration;
 
 use crate::{Limits, Network, Proof, Source, Throttle, Timestamp};
 
-/// For how long, and for which services, a source that gave a right code is not asked for another.
-/// Off by default.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RememberRule {
+/// For how long a network that gave a right code is not asked for another, as the policy has it for
+/// the account and the service. Never by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Remember {
     /// How long after an accept; zero is never.
     pub lifetime: Duration,
-    /// PAM services, and no others.
-    pub services: Vec<String>,
 }
 
-impl RememberRule {
-    /// What to remember about an accept, if anything: the network that a one-time code came from,
-    /// for a service that is listed. A recovery code is remembered nowhere, as it shows that the
-    /// phone is gone.
+impl Remember {
+    /// What to remember about an accept, if anything: the network that a one-time code came from.
+    /// A recovery code is remembered nowhere, as it shows that the phone is gone.
     #[must_use]
-    pub fn remembers(
-        &self,
-        proof: &Proof,
-        source: &Source,
-        service: Option<&str>,
-    ) -> Option<Network> {
+    pub fn remembers(&self, proof: &Proof, source: &Source) -> Option<Network> {
         match proof {
-            Proof::Otp { .. } => self.place(source, service),
+            Proof::Otp { .. } => self.place(source),
             Proof::RecoveryCode { .. } => None,
         }
     }
 
-    /// The network of a source that this is about at all: for a service that is listed.
+    /// The network of a source, if anything is remembered of it at all.
     #[must_use]
-    pub fn place(&self, source: &Source, service: Option<&str>) -> Option<Network> {
-        let listed = |service| self.services.iter().any(|listed| listed == service);
+    pub fn place(&self, source: &Source) -> Option<Network> {
         match source {
-            Source::Network(network) if !self.lifetime.is_zero() && service.is_some_and(listed) => {
-                Some(*network)
-            }
+            Source::Network(network) if !self.lifetime.is_zero() => Some(*network),
             _ => None,
         }
     }
@@ -50,13 +39,12 @@ impl RememberRule {
     pub fn spares(
         &self,
         accepted_at: Timestamp,
-        service: Option<&str>,
         source: &Source,
         throttle: &Throttle,
         now: Timestamp,
         limits: &Limits,
     ) -> bool {
-        self.place(source, service).is_some()
+        self.place(source).is_some()
             && now.distance(accepted_at) < self.lifetime
             && throttle.gate(source, now, limits).is_ok()
     }

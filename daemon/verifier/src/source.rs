@@ -37,8 +37,8 @@ impl Source {
     #[must_use]
     pub fn from_pam(rhost: Option<&str>, tty: Option<&str>, own_hostname: &str) -> Self {
         let rhost = rhost.unwrap_or_default();
-        if let Some(network) = Network::of_address(rhost) {
-            return Self::Network(network);
+        if let Some(address) = reported_address(rhost) {
+            return Self::Network(Network::of(address));
         }
         let from_here = rhost.is_empty() || rhost.eq_ignore_ascii_case(own_hostname);
         if from_here && tty.is_some_and(is_local_terminal) {
@@ -82,16 +82,16 @@ impl Network {
             }
         }
     }
+}
 
-    /// The network of an address as PAM reports it, which may carry a zone (`fe80::1%eth0`).
-    fn of_address(text: &str) -> Option<Self> {
-        if let Ok(address) = text.parse::<IpAddr>() {
-            return Some(Self::of(address));
-        }
-        let (address, zone) = text.split_once('%')?;
-        let address = address.parse::<Ipv6Addr>().ok().filter(|_| !zone.is_empty())?;
-        Some(Self::of(IpAddr::V6(address)))
+/// An address as PAM reports it, which may carry a zone (`fe80::1%eth0`).
+pub(crate) fn reported_address(text: &str) -> Option<IpAddr> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(address.to_canonical());
     }
+    let (address, zone) = text.split_once('%')?;
+    let address = address.parse::<Ipv6Addr>().ok().filter(|_| !zone.is_empty())?;
+    Some(IpAddr::V6(address).to_canonical())
 }
 
 impl fmt::Display for Network {

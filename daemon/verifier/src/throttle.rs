@@ -1,10 +1,10 @@
 //! How many failures an account takes, and from where.
 //!
 //! A *known* source is a terminal of this host, the programs of the account's own uid, or a network
-//! from which a code was accepted in the last 30 days. Each has a lane of its own; all others share the unknown lane. A flood from
-//! elsewhere can therefore close the unknown lane and never a known one (I20), and a success
-//! clears what its own source caused and nothing else (I7). The recovery lane counts attempts
-//! with recovery codes, from anywhere.
+//! from which a code was accepted in the last 30 days. Each has a lane of its own; all others share
+//! the unknown lane. A flood from elsewhere can therefore close the unknown lane and never a known
+//! one (I20), and a success clears what its own source caused and nothing else (I7). The recovery
+//! lane counts attempts with recovery codes, from anywhere.
 //!
 //! A row of a network without an accept is no lane: it notes the network's share of the unknown
 //! lane, and is what a first success may take back from it. The number of rows is bounded (I21):
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 pub use self::{
     lane::{Lane, LaneKey, UnknownLane},
-    limits::{Closure, Limits},
+    limits::{Closure, Limits, Profile, UnknownProfile},
 };
 use crate::{Network, Source, Timestamp};
 
@@ -66,22 +66,31 @@ impl Throttle {
         self.own_lanes().fold(0, |sum, (_, lane)| sum.saturating_add(lane.failures))
     }
 
+    /// The lanes that take nothing now: each with its failures and when it opens. A network that is
+    /// known no more has no lane.
+    #[must_use]
+    pub fn locks(&self, now: Timestamp, limits: &Limits) -> Vec<(LaneKey, u32, Closure)> {
+        self.lanes
+            .iter()
+            .filter(|(key, lane)| !is_network(key) || lane.is_known(now))
+            .filter_map(|(key, lane)| Some((*key, lane.failures, lane.closure(now, limits)?)))
+            .collect()
+    }
+
     /// When the last of the running locks ends.
     #[must_use]
     pub fn locked_until(&self, now: Timestamp, limits: &Limits) -> Option<Timestamp> {
-        self.own_lanes()
-            .filter(|(key, lane)| !matches!(key, LaneKey::Network(_)) || lane.is_known(now))
-            .filter_map(|(_, lane)| match lane.closure(now, limits) {
-                Some(Closure::Until(end)) => Some(end),
-                Some(Closure::Indefinite) | None => None,
-            })
-            .max()
+        let end = |(_, _, closure)| match closure {
+            Closure::Until(end) => Some(end),
+            Closure::Indefinite => None,
+        };
+        self.locks(now, limits).into_iter().filter_map(end).max()
     }
 
     /// Whether a lane is closed until an administrator or a recovery code opens it.
     #[must_use]
-    pub fn closed(&self, limits: &Limits) -> bool {
-        self.own_lanes().any(|(_, lane)| lane.is_closed(limits))
+    pub fn closed(&self, now: Timestamp, limits: &Limits) -> bool {
+        self.locks(now, limits).iter().any(|(_, _, closure)| *closure == Closure::Indefinite)
     }
 
     /// Counts a failed attempt against the lane of its source.

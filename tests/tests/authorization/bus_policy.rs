@@ -2,7 +2,7 @@
 
 use twinlock_interface::{
     Error,
-    names::{BUS_NAME, ENROLLMENT, LOGIN, MANAGER, OBJECT_PATH},
+    names::{BUS_NAME, ENROLLMENT, LOGIN, MANAGER, OBJECT_PATH, POLICY},
 };
 use twinlock_tests::{
     caller::{Caller, Refusal},
@@ -77,6 +77,7 @@ fn the_standard_interfaces_are_roots_alone() {
             ("Introspectable", "Introspect", &[]),
             ("Properties", "GetAll", &[LOGIN]),
             ("Properties", "GetAll", &[ENROLLMENT]),
+            ("Properties", "GetAll", &[POLICY]),
             ("Properties", "GetAll", &[MANAGER]),
         ] {
             assert_eq!(standard(&scene.root, interface, member, text), "", "{interface}");
@@ -98,7 +99,7 @@ fn nothing_but_the_contract_can_be_reached() {
                 (Some("org.freedesktop.DBus.ObjectManager"), "GetManagedObjects", [].as_slice()),
                 (Some("org.freedesktop.DBus.Debug.Stats"), "GetStats", &[]),
                 (Some("org.twinlock.Twinlock1"), "Reset", &["alice"]),
-                (Some("org.twinlock.Twinlock1.Policy"), "Set", &["alice"]),
+                (Some("org.twinlock.Twinlock1.Policies"), "Set", &["alice"]),
                 (Some("org.twinlock.Twinlock1.Manager2"), "Reset", &["alice"]),
                 // Without an interface the bus cannot tell what is called.
                 (None, "Reset", &["alice"]),
@@ -112,8 +113,10 @@ fn nothing_but_the_contract_can_be_reached() {
                 let answer = call(caller, path, Some(MANAGER), "Reset", &["alice"]);
                 assert!(answer.starts_with("org.freedesktop.DBus.Error.Unknown"), "{answer}");
             }
-            for member in ["reset", "ResetAll", "Begin"] {
-                let answer = call(caller, OBJECT_PATH, Some(MANAGER), member, &["alice"]);
+            for (interface, member) in
+                [(MANAGER, "reset"), (MANAGER, "ResetAll"), (MANAGER, "Begin"), (POLICY, "Set")]
+            {
+                let answer = call(caller, OBJECT_PATH, Some(interface), member, &["alice"]);
                 assert!(answer.starts_with("org.freedesktop.DBus.Error.Unknown"), "{answer}");
             }
             let wrong_type = call(caller, OBJECT_PATH, Some(MANAGER), "Reset", &["alice", "bob"]);

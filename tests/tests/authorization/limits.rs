@@ -4,13 +4,17 @@ use std::{thread, time::Duration};
 
 use tokio::task::JoinSet;
 use twinlock_interface::{
-    INTROSPECTION_XML, LoginContext, State, names::MAX_MESSAGE_BYTES, proxy::EnrollmentProxy,
+    AccountQuery, EventQuery, INTROSPECTION_XML, LoginContext, PolicyChange, Rule, State,
+    names::{MAX_MESSAGE_BYTES, MAX_POLICY_BYTES, MAX_REMARK_BYTES},
+    proxy::EnrollmentProxy,
 };
 use twinlock_tests::{
     caller::{Arguments, Caller, Refusal},
     in_sandbox,
     introspection::{Introspection, Method},
 };
+
+use zbus::Message;
 
 use super::scene::{FAR, Scene, refusal, through_sshd};
 
@@ -96,6 +100,12 @@ fn a_message_of_more_than_four_kibibytes_is_an_invalid_argument_of_every_method(
         for length in [MAX_MESSAGE_BYTES, 3 * MAX_MESSAGE_BYTES] {
             for caller in [&scene.root, &bob] {
                 for (method, arguments) in every_method(&"a".repeat(length), "x") {
+                    // One of them has no arguments, and one more room.
+                    if method == "Policy.Show"
+                        || method == "Policy.Apply" && length < MAX_POLICY_BYTES
+                    {
+                        continue;
+                    }
                     let refused = refusal(caller.call(&method, &arguments));
                     assert_eq!(refused, "InvalidArgument", "{method}, {length} bytes");
                 }
@@ -113,6 +123,32 @@ fn a_message_of_four_kibibytes_is_read() {
         let answer = |length| scene.root.answer_login("", &"0".repeat(length));
         assert_eq!(refusal(answer(fits)), "NoSuchSession");
         assert_eq!(refusal(answer(fits + 1)), "InvalidArgument");
+    });
+}
+
+#[test]
+fn a_change_to_the_policy_of_twelve_kibibytes_is_read() {
+    in_sandbox(|host| {
+        let scene = Scene::set(host);
+        // Rules with so many bytes of reasons in all, as many in each as there may be.
+        let change = |mut bytes: usize| {
+            let mut added = Vec::new();
+            while added.is_empty() || bytes > 0 {
+                let reason = "x".repeat(bytes.min(MAX_REMARK_BYTES));
+                bytes -= reason.len();
+                added.push(Rule { reason, ..Rule::default() });
+            }
+            PolicyChange { added, dry_run: true, ..PolicyChange::default() }
+        };
+        let length = |bytes: usize| {
+            let message = Message::method_call("/", "X").build(&(change(bytes),)).unwrap();
+            message.header().primary().body_len() as usize
+        };
+        let most = (0..).take_while(|bytes| length(*bytes) <= MAX_POLICY_BYTES).last().unwrap();
+        // Fields are aligned, and a rule is not divided.
+        assert!(MAX_POLICY_BYTES - length(most) < 512, "{}", length(most));
+        assert_eq!(refusal(scene.root.change_policy(&change(most))), "");
+        assert_eq!(refusal(scene.root.change_policy(&change(most + 1))), "InvalidArgument");
     });
 }
 
@@ -160,10 +196,23 @@ fn every_method(first: &str, second: &str) -> Vec<(String, Arguments)> {
             "sss" => Arguments::strings(&[first, second, second]),
             "ssss" => Arguments::strings(&[first, second, second, second]),
             "sa{sv}" => Arguments::Login(first.to_owned(), LoginContext::default()),
+            "" => Arguments::None,
+            "a{sv}" => dictionary(&method.member, first),
             "saa{sv}asb" => Arguments::Import(first.to_owned(), vec![], vec![], true),
             other => panic!("a call with {other}"),
         };
         (method.short_name(), arguments)
     };
     Introspection::read(INTROSPECTION_XML, "").methods.iter().map(call).collect()
+}
+
+/// A dictionary with `text` in it, as `member` takes it.
+fn dictionary(member: &str, text: &str) -> Arguments {
+    let text = text.to_owned();
+    match member {
+        "Accounts" => Arguments::Accounts(AccountQuery { names: vec![text], after: None }),
+        "Events" => Arguments::Events(EventQuery { user: Some(text), ..EventQuery::default() }),
+        "Apply" => Arguments::Change(PolicyChange { author: Some(text), ..Default::default() }),
+        other => panic!("a dictionary for {other}"),
+    }
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use twinlock_interface::{
-    CodeCheck, CodeOutcome, EnrollmentRequest, INTROSPECTION_XML, ImportedAuthenticator, State,
-    Status, step::WireStep,
+    AccountQuery, AccountSummary, CodeCheck, CodeOutcome, EnrollmentRequest, Event, EventQuery,
+    Explanation, INTROSPECTION_XML, ImportedAuthenticator, Policy, PolicyChange, Question, Rule,
+    Scope, State, Status, step::WireStep,
 };
 use twinlock_tests::{
-    Phone,
+    OPTIONAL, Phone,
     caller::{Arguments, Caller},
     in_sandbox,
     introspection::Introspection,
@@ -40,7 +41,7 @@ struct Row {
     carried_out: fn(&Message, &Status) -> bool,
 }
 
-const TABLE: [Row; 14] = [
+const TABLE: [Row; 19] = [
     Row {
         method: "Login.Begin",
         root: CarriedOut,
@@ -200,6 +201,58 @@ const TABLE: [Row; 14] = [
         },
         carried_out: |_, status| status.state == State::On,
     },
+    Row {
+        method: "Manager.Accounts",
+        root: CarriedOut,
+        owner: NOT_AUTHORIZED,
+        other: NOT_AUTHORIZED,
+        prepare: |_, _| Arguments::Accounts(AccountQuery::default()),
+        carried_out: |reply, status| {
+            let listed = reply.body().deserialize::<Vec<AccountSummary>>().unwrap();
+            listed.iter().any(|one| one.user == "alice" && one.state == status.state)
+        },
+    },
+    Row {
+        method: "Manager.Events",
+        root: CarriedOut,
+        owner: NOT_AUTHORIZED,
+        other: NOT_AUTHORIZED,
+        prepare: |_, _| Arguments::Events(EventQuery::default()),
+        carried_out: |reply, _| !reply.body().deserialize::<Vec<Event>>().unwrap().is_empty(),
+    },
+    Row {
+        method: "Policy.Show",
+        root: CarriedOut,
+        owner: NOT_AUTHORIZED,
+        other: NOT_AUTHORIZED,
+        prepare: |_, _| Arguments::None,
+        carried_out: |reply, _| reply.body().deserialize::<Policy>().unwrap().rules.len() == 1,
+    },
+    Row {
+        method: "Policy.Explain",
+        root: CarriedOut,
+        owner: CarriedOut,
+        other: NOT_AUTHORIZED,
+        prepare: |_, _| Arguments::Explain(alice(), Question::default()),
+        carried_out: |reply, _| reply.body().deserialize::<Explanation>().unwrap().user == "alice",
+    },
+    // Last, as it leaves Alice with a rule of her own.
+    Row {
+        method: "Policy.Apply",
+        root: CarriedOut,
+        owner: NOT_AUTHORIZED,
+        other: NOT_AUTHORIZED,
+        prepare: |scene, _| {
+            let rules = scene.root.policy().unwrap().rules;
+            let hers = rules.iter().filter(|rule| rule.scope == Scope::User).map(|rule| rule.id);
+            let removed = PolicyChange { removed: hers.collect(), ..PolicyChange::default() };
+            scene.root.change_policy(&removed).unwrap();
+            assert!(!scene.status("alice").required);
+            let rule = Rule { scope: Scope::User, name: alice(), ..Rule::default() };
+            Arguments::Change(PolicyChange { added: vec![rule], ..PolicyChange::default() })
+        },
+        carried_out: |_, status| status.required,
+    },
 ];
 
 /// Strings with a fresh code of `phone` behind them.
@@ -286,7 +339,7 @@ fn every_method_of_the_contract_has_its_row() {
 #[test]
 fn every_method_serves_whom_it_is_for_and_nobody_else() {
     in_sandbox(|host| {
-        host.settings("unenrolled = \"allow\"\n");
+        host.policy(OPTIONAL);
         let scene = Scene::set(host);
         let (owner, other) = (host.caller(scene.alice.uid), host.caller(scene.bob.uid));
         let mut broken = Vec::new();
@@ -308,7 +361,7 @@ fn every_method_serves_whom_it_is_for_and_nobody_else() {
 #[test]
 fn a_caller_that_has_left_the_bus_changes_nothing_whoever_it_was() {
     in_sandbox(|host| {
-        host.settings("unenrolled = \"allow\"\n");
+        host.policy(OPTIONAL);
         let scene = Scene::set(host);
         let mut broken = Vec::new();
         for row in &TABLE {

@@ -1,6 +1,6 @@
 //! A name that is not an account is nobody, whatever it looks like, and nobody can tell (I16).
 
-use twinlock_interface::{EnrollmentRequest, LoginContext};
+use twinlock_interface::{EnrollmentRequest, LoginContext, Question};
 use twinlock_tests::{
     caller::{Arguments, Caller, Refusal},
     in_sandbox,
@@ -148,6 +148,7 @@ fn about(name: &str) -> Vec<(&'static str, Arguments)> {
         ("Enrollment.RenewCodes", with_code()),
         ("Enrollment.Check", with_code()),
         ("Enrollment.Status", one()),
+        ("Policy.Explain", Arguments::Explain(name.to_owned(), Question::default())),
         ("Manager.Unlock", one()),
         ("Manager.Reset", one()),
         ("Manager.IssueTicket", one()),

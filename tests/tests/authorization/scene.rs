@@ -76,7 +76,7 @@ impl<'h> Scene<'h> {
         assert_eq!(self.login_from(FAR, &nobody, ""), "refuse");
         let _ = self.host.syslog.expect(&nobody);
         let lines = self.host.syslog.lines().into_iter();
-        lines.filter(|line| line.contains("twinlockd") && !line.contains("fence-")).collect()
+        lines.filter(|line| line.contains("twinlockd[") && !line.contains("fence-")).collect()
     }
 }
 

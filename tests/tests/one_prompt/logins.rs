@@ -1,7 +1,7 @@
 //! Logins by the recipes of the README: sshd, by either of its methods, and sudo.
 
 use twinlock_tests::{
-    Enrolled, Host, Outcome, Terminal, User,
+    Enrolled, Host, OPTIONAL, Outcome, Terminal, User,
     command::as_root,
     in_sandbox,
     pam::{self, TWINLOCK},
@@ -182,7 +182,7 @@ fn a_password_that_ends_in_digits_is_taken_for_password_and_code_when_the_code_i
 fn where_no_code_is_required_the_password_alone_is_asked_for() {
     in_sandbox(|host| {
         let bob = host.user("bob");
-        host.settings("unenrolled = \"allow\"\n");
+        host.policy(OPTIONAL);
         for (method, sshd) in one_line_sshd(host) {
             let answer = |password: &str| method.answer(&sshd, &bob, PASSWORD_PROMPT, password);
             assert!(ran(&answer(&bob.password), &bob), "{method:?}");
@@ -196,7 +196,10 @@ fn where_no_code_is_required_the_password_alone_is_asked_for() {
 fn a_remembered_source_types_password_and_code_all_the_same() {
     in_sandbox(|host| {
         let (alice, Enrolled { phone, .. }) = with_alice(host);
-        host.settings("[remember]\nminutes = 30\n");
+        host.policy(
+            "[[rule]]\nlevel = \"required\"\neveryone = true\nservices = [\"sshd\"]\n\
+             remember_minutes = 30\n",
+        );
         for (method, sshd) in one_line_sshd(host) {
             for _ in 0..2 {
                 let line = format!("{}{}", alice.password, phone.fresh_code());
@@ -254,7 +257,7 @@ fn sudo_takes_password_and_code_in_one_line() {
         }
 
         let bob = host.user("bob");
-        host.settings("unenrolled = \"allow\"\n");
+        host.policy(OPTIONAL);
         let mut sudo = Terminal::start(&host.sudo(&bob, &["id", "-un"]));
         sudo.answer(sudo::PASSWORD_PROMPT, &bob.password);
         let outcome = sudo.finish().expect_success("sudo without a code");

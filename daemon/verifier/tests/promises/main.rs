@@ -9,6 +9,8 @@ mod enrollment;
 #[cfg(test)]
 mod one_time_use;
 #[cfg(test)]
+mod profiles;
+#[cfg(test)]
 mod recovery_codes;
 #[cfg(test)]
 mod remembered;

@@ -59,7 +59,7 @@ fn a_recovery_code_opens_a_lane_that_is_closed_for_good() {
         assert_eq!(host.gate(source, now), Ok(()));
     }
     assert_eq!(host.throttle().failures(), 0);
-    assert!(!host.throttle().closed(&host.rules.limits));
+    assert!(!host.throttle().closed(now, &host.rules.limits));
 }
 
 #[test]

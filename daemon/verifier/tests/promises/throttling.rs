@@ -31,7 +31,7 @@ fn five_failures_lock_for_15_minutes_and_each_further_five_for_twice_as_long() {
     assert_eq!(minutes.len(), 19);
     host.attempt(&wrong(), &Source::Local, now);
     assert_eq!(host.gate(&Source::Local, later(now, 365 * DAY)), Err(Closure::Indefinite));
-    assert!(host.throttle().closed(&host.rules.limits));
+    assert!(host.throttle().closed(START, &host.rules.limits));
     host.unlock();
     assert_eq!(host.gate(&Source::Local, now), Ok(()));
     assert!(host.throttle().rows().next().is_none());
