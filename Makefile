@@ -11,6 +11,7 @@ DATADIR     ?= $(PREFIX)/share
 DOCDIR      ?= $(DATADIR)/doc/twinlock
 FILTERS     ?= $(SYSCONFDIR)/fail2ban/filter.d
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
+WANTEDBY    := $(UNITDIR)/multi-user.target.wants
 ACTIVATIONS ?= $(DATADIR)/dbus-1/system-services
 INTERFACES  ?= $(DATADIR)/dbus-1/interfaces
 # Older polkit reads /usr/share alone; without these, nobody but root administers.
@@ -82,8 +83,12 @@ install: activatable build
 	  > $(DESTDIR)$(ACTIVATIONS)/org.twinlock.Twinlock1.service
 	sed 's,@SBINDIR@,$(SBINDIR),' packaging/twinlockd.service.in \
 	  > $(DESTDIR)$(UNITDIR)/twinlockd.service
+	sed 's,@BINDIR@,$(BINDIR),' packaging/twinlock-pam-restore.service.in \
+	  > $(DESTDIR)$(UNITDIR)/twinlock-pam-restore.service
 	chmod 0644 $(DESTDIR)$(ACTIVATIONS)/org.twinlock.Twinlock1.service \
-	  $(DESTDIR)$(UNITDIR)/twinlockd.service
+	  $(DESTDIR)$(UNITDIR)/twinlockd.service $(DESTDIR)$(UNITDIR)/twinlock-pam-restore.service
+	$(INSTALL) -d $(DESTDIR)$(WANTEDBY)
+	ln -sf ../twinlock-pam-restore.service $(DESTDIR)$(WANTEDBY)/
 	$(INSTALL) -m 0644 $(wildcard README.md CHANGELOG.md LICENSE-*) packaging/twinlock.toml \
 	  $(DESTDIR)$(DOCDIR)/
 	$(if $(DESTDIR),,@$(MAKE) --no-print-directory reload)
@@ -96,7 +101,9 @@ uninstall:
 	  $(DESTDIR)$(POLKITACTIONS)/org.twinlock.Twinlock1.policy \
 	  $(DESTDIR)$(FILTERS)/twinlock.conf \
 	  $(DESTDIR)$(ACTIVATIONS)/org.twinlock.Twinlock1.service \
-	  $(DESTDIR)$(UNITDIR)/twinlockd.service
+	  $(DESTDIR)$(UNITDIR)/twinlockd.service \
+	  $(DESTDIR)$(UNITDIR)/twinlock-pam-restore.service \
+	  $(DESTDIR)$(WANTEDBY)/twinlock-pam-restore.service
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT \
 	  twinlock.toml)
 	if [ -d $(DESTDIR)$(DOCDIR) ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR); fi

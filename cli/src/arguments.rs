@@ -1,9 +1,11 @@
 //! The command line.
 
 pub(crate) mod audit;
+mod doctor;
 pub(crate) mod enroll;
 mod help;
 pub(crate) mod import;
+pub(crate) mod pam;
 pub(crate) mod policy;
 pub(crate) mod users;
 
@@ -12,6 +14,7 @@ use clap::{Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
 use audit::Audit;
 use enroll::Enroll;
 use import::Import;
+use pam::Pam;
 use policy::Policy;
 use users::Users;
 
@@ -67,6 +70,12 @@ pub(crate) enum Command {
     /// List logins and changes
     #[command(after_help = audit::AUDIT)]
     Audit(Audit),
+    /// Ask for codes in PAM services, on trial first
+    #[command(after_help = pam::PAM)]
+    Pam(Pam),
+    /// Look for holes and faults in PAM, sshd, sudo, policy and host
+    #[command(after_help = doctor::DOCTOR)]
+    Doctor,
 }
 
 /// An account that is the caller's own unless named.

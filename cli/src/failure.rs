@@ -1,6 +1,7 @@
 //! From an error to words for a person, a name for a script and an exit status.
 
 mod name;
+mod pam;
 mod unreachable;
 
 use std::{io, path::Path};
@@ -155,6 +156,16 @@ impl Failure {
 
     pub(crate) fn policy_differs(message: impl Into<String>) -> Self {
         Self::new(Name::PolicyDiffers, Exit::Refused, message)
+    }
+
+    /// Of the doctor, who looked and found something to mend.
+    pub(crate) fn findings(message: impl Into<String>) -> Self {
+        Self::new(Name::Findings, Exit::Refused, message)
+    }
+
+    /// Of a command that cannot even look without root: no result, good or bad.
+    pub(crate) fn needs_root(message: impl Into<String>) -> Self {
+        Self::new(Name::NotAuthorized, Exit::Unreachable, message).advise("Try it with sudo.")
     }
 
     pub(crate) fn runtime(error: &io::Error) -> Self {

@@ -14,6 +14,7 @@ mod bus;
 mod check;
 mod codes;
 mod date;
+mod doctor;
 mod enroll;
 mod environment;
 mod failure;
@@ -21,7 +22,10 @@ mod import;
 mod login_person;
 mod moment;
 mod output;
+mod ownership;
 mod pace;
+mod pam;
+mod pam_config;
 mod passwd;
 mod policy;
 mod printable;
@@ -80,6 +84,8 @@ fn run(command: Command, format: Format) -> Result<(), Failure> {
         Command::Policy(options) => policy::run(&options, format),
         Command::Users(options) => users::run(&options, format),
         Command::Audit(options) => audit::run(&options, format),
+        Command::Pam(options) => pam::run(&options, format),
+        Command::Doctor => doctor::run(format),
     }
 }
 

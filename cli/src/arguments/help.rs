@@ -180,3 +180,17 @@ With --json:
 Examples:
   sudo twinlock reset alice
   sudo twinlock reset --yes alice";
+
+#[cfg(test)]
+mod tests {
+    use crate::failure::Failure;
+
+    #[test]
+    fn the_exit_status_of_who_is_not_root_is_told() {
+        let status = Failure::needs_root("Only root can.").exit.code().to_string();
+        let (_, statuses) = super::TWINLOCK.split_once("Exit status:\n").unwrap();
+        let (_, told) = statuses.split_once(&format!("\n  {status}    ")).unwrap();
+        let (told, _) = told.split_once("\n  1").unwrap();
+        assert!(told.contains("`doctor` or `pam` without root"), "{told}");
+    }
+}

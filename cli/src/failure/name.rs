@@ -45,6 +45,17 @@ pub(crate) enum Name {
     PolicyFile,
     PolicyDiffers,
 
+    NotEditable,
+    SshdSettings,
+    WouldBeOpen,
+    OnTrial,
+    NoTrial,
+    NotProven,
+    PutBack,
+    Busy,
+    NotKept,
+    Findings,
+
     BusUnreachable,
     AccessDenied,
     DaemonUnreachable,
