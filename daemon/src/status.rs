@@ -37,6 +37,7 @@ pub(crate) async fn status(
         required: required.is_some(),
         required_because: required.as_ref().map(|required| required.because.clone()),
         enroll_until: required
+            .filter(|_| record.confirmed.is_empty())
             .filter(|required| required.decision.enrolls_at(now))
             .and_then(|required| required.decision.enroll_until)
             .map(Timestamp::unix),

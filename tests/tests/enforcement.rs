@@ -174,20 +174,23 @@ fn status_says_that_a_code_is_required_and_why_and_until_when_one_may_enrol() {
         assert!(text.contains("Code required       yes: no rule says otherwise\n"), "{text}");
 
         let end = require_for_two_days(host, REASON);
-        for _ in 0..2 {
+        for enrolled in [false, true] {
             let (status, text) = told(host);
-            assert_eq!((&status["required"], &status["enroll_until"]), (&true.into(), &end.into()));
+            assert_eq!(status["required"], true);
             let because = status["required_because"].as_str().unwrap();
             assert!(because.starts_with("rule 1 of "), "{because}");
             assert!(because.ends_with(&format!(": {REASON}")), "{because}");
             assert!(text.contains(&format!("Code required       yes: {because}\n")), "{text}");
+            // Whoever has an authenticator does not enrol in a login.
             let until = format!("Enrol at a login    until {}", date(end));
-            assert!(text.contains(&until), "{until}: {text}");
-            // An authenticator changes nothing in it.
-            if status["state"] == "off" {
+            assert_eq!(text.contains(&until), !enrolled, "{until}: {text}");
+            assert_eq!(status["enroll_until"] == end, !enrolled, "{status}");
+            if !enrolled {
                 let _phone = host.enroll(&alice);
             }
         }
+        // Nor does whoever could have, once the end has come.
+        host.cli(&host.root(), &["reset", "--yes", "alice"]).expect_success("reset");
         host.clock.advance(Duration::from_secs(end - host.clock.now()));
         let (status, text) = told(host);
         assert_eq!((&status["required"], &status["enroll_until"]), (&true.into(), &Value::Null));
