@@ -20,4 +20,4 @@ pub(crate) mod tree;
 pub(crate) use control::{Action, Control, ReturnCode};
 pub(crate) use line::{Directive, Kind};
 pub(crate) use stack::{Call, Place, Stack, Step};
-pub(crate) use tree::Tree;
+pub(crate) use tree::{MOST_BYTES, Tree};

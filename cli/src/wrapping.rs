@@ -11,11 +11,16 @@ pub(crate) fn wrapped(indent: &str, words: &str) -> String {
 
 /// The same with another beginning of the first line.
 pub(crate) fn hanging(first: &str, indent: &str, words: &str) -> String {
+    hanging_within(COLUMNS, first, indent, words)
+}
+
+/// The same for a screen of so many columns.
+pub(crate) fn hanging_within(columns: usize, first: &str, indent: &str, words: &str) -> String {
     let mut page = first.to_owned();
     let mut column = width(first);
     let mut is_begun = false;
     for word in words.split(' ').filter(|word| !word.is_empty()) {
-        if is_begun && column.saturating_add(1).saturating_add(width(word)) > COLUMNS {
+        if is_begun && column.saturating_add(1).saturating_add(width(word)) > columns {
             page.push('\n');
             page.push_str(indent);
             column = width(indent);

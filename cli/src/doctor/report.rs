@@ -6,7 +6,7 @@ use super::finding::{Finding, Severity};
 use crate::{
     failure::Failure,
     output::{self, Format},
-    printable,
+    printable, wrapping,
 };
 
 /// Columns of a text for people.
@@ -100,23 +100,7 @@ fn paragraph(finding: &Finding) -> String {
 
 /// Words under a heading, broken between them.
 fn wrapped(heading: &str, words: &str) -> String {
-    let mut text = String::new();
-    let mut line = format!("  {heading:<5}");
-    let mut is_empty = true;
-    for word in words.split(' ').filter(|word| !word.is_empty()) {
-        if !is_empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
-            text.push_str(line.trim_end());
-            text.push('\n');
-            line = " ".repeat(7);
-            is_empty = true;
-        }
-        if !is_empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        is_empty = false;
-    }
-    text + line.trim_end() + "\n"
+    wrapping::hanging_within(WIDTH, &format!("  {heading:<5}"), &" ".repeat(7), words)
 }
 
 #[cfg(test)]

@@ -15,10 +15,7 @@ use nix::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::bounded_file;
-
-/// As much as the reader of pam.d takes.
-const MOST_BYTES: usize = 128 * 1024;
+use crate::{bounded_file, ownership::is_writable_by_others, pam_config::MOST_BYTES};
 
 /// All of a file that is brought back with it.
 ///
@@ -145,7 +142,7 @@ pub(super) fn trusted_content(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     for path in [directory, path] {
         let about = fs::symlink_metadata(path)?;
-        if about.is_symlink() || !is_own(&about) || about.mode() & 0o022 != 0 {
+        if about.is_symlink() || !is_own(&about) || is_writable_by_others(about.mode()) {
             return Err(io::Error::other("others than root can write to it"));
         }
     }

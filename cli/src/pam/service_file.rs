@@ -9,11 +9,12 @@ use std::{
 use nix::unistd::{getegid, geteuid};
 
 use super::{durable_file::Image, site::Site};
-use crate::{bounded_file, failure::Failure};
+use crate::{
+    bounded_file, failure::Failure, ownership::is_writable_by_others, pam_config::MOST_BYTES,
+};
 
 /// Where administrators' files lie; all others are packages'.
 const DIRECTORY: &str = "/etc/pam.d";
-const MOST_BYTES: usize = 128 * 1024;
 const MOST_NAME_BYTES: usize = 128;
 /// Beginnings of the names of files that services read, and that no program calls itself by.
 const SHARED: [&str; 10] = [
@@ -108,7 +109,7 @@ fn is_name(service: &str) -> bool {
 /// Where anybody but root could have written, nothing is worth editing.
 fn check_owner(path: &Path) -> Result<(), String> {
     let about = fs::metadata(path).map_err(|error| error.to_string())?;
-    if about.uid() != geteuid().as_raw() || about.mode() & 0o022 != 0 {
+    if about.uid() != geteuid().as_raw() || is_writable_by_others(about.mode()) {
         return Err("others than root can write to it".into());
     }
     Ok(())

@@ -15,7 +15,7 @@ use crate::{
     failure::Failure,
     moment::Moment,
     output::{self, Format},
-    pam_config::Kind,
+    pam_config::{Kind, MOST_BYTES},
     printable,
 };
 
@@ -95,9 +95,6 @@ fn look(site: &Site) -> Result<StatusObject, Failure> {
     };
     Ok(StatusObject { services, trial })
 }
-
-/// As much as the reader of pam.d takes.
-const MOST_BYTES: usize = 128 * 1024;
 
 fn page(status: &StatusObject, moment: &Moment) -> String {
     let mut page = String::new();

@@ -13,8 +13,8 @@ use crate::bounded_file;
 /// distributions that build libpam with a vendor directory keep theirs; elsewhere they are missing.
 pub(crate) const DIRECTORIES: [&str; 4] =
     ["/etc/pam.d", "/usr/lib/pam.d", "/usr/share/pam.d", "/usr/etc/pam.d"];
-/// Several times the largest that distributions ship.
-const MOST_BYTES: usize = 128 * 1024;
+/// Several times the largest file that distributions ship.
+pub(crate) const MOST_BYTES: usize = 128 * 1024;
 /// More services than any host has.
 const MOST_SERVICES: usize = 1024;
 
