@@ -114,7 +114,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// The same about another account.
+    /// Another action of the same call.
     pub(crate) fn about(&self, action: Action) -> Self {
         Self { action, ..self.clone() }
     }

@@ -172,10 +172,11 @@ async fn judge_code(
     let now = clock::now();
     let attempt = Attempt { identity: identity.clone(), answer, source: session.source, now };
     let ruling =
-        proof::prove(daemon, attempt, remember(session, now), noting(session, now)).await?;
+        proof::prove(daemon, attempt, accepted(daemon, session, now), noting(session, now)).await?;
     Ok(match ruling {
-        Ruling::Accepted { proof: Proof::Otp { .. }, .. } => {
-            let text = locked_elsewhere(daemon, identity, now).await?;
+        Ruling::Accepted { proof: Proof::Otp { .. }, done: locked_elsewhere, .. } => {
+            let remark = |closure| Message::LockedElsewhere(Wait::new(&closure, now)).text();
+            let text = locked_elsewhere.map_or_else(String::new, remark);
             Next::End(Step::Accept { text }, EventOf::Transaction)
         }
         Ruling::Accepted { proof: Proof::RecoveryCode { .. }, recovery_codes_left, .. } => {
@@ -202,7 +203,7 @@ async fn judge_code(
 }
 
 /// What the log says of a ruling about a login.
-fn noting(session: &Session, now: Timestamp) -> proof::Noting<()> {
+fn noting(session: &Session, now: Timestamp) -> proof::Noting<Option<Closure>> {
     let (subject, may_enroll) = (subject(session, Action::Login), may_enroll(session));
     // What an administrator looks for who opened enrolment and sees nobody enrol.
     let no_first_factor = !may_enroll && session.demand.decision.enrolls_at(now);
@@ -226,21 +227,18 @@ fn noting(session: &Session, now: Timestamp) -> proof::Noting<()> {
     })
 }
 
-/// A remark for somebody who has shown both factors, while logins from elsewhere are held off.
-async fn locked_elsewhere(
-    daemon: &Daemon,
-    identity: &Identity,
-    now: Timestamp,
-) -> Result<String, Failure> {
-    let asked = identity.clone();
-    let record = daemon.store.run(move |records| records.record_of(&asked)).await;
-    // The code is spent and good: whatever fails here must not take the login back.
-    let Ok(record) = record else { return Ok(String::new()) };
-    let locks = record.throttle.locks(now, &daemon.rules().limits);
-    let unknown = locks.iter().find(|(lane, ..)| *lane == LaneKey::Unknown);
-    Ok(unknown.map_or_else(String::new, |(_, _, closure)| {
-        Message::LockedElsewhere(Wait::new(closure, now)).text()
-    }))
+/// What is done with a right code, in the transaction that accepts it. Gives the lock that holds off
+/// logins from elsewhere, for somebody who has shown both factors to know.
+fn accepted(daemon: &Daemon, session: &Session, now: Timestamp) -> OnAccept<Option<Closure>> {
+    let (remember, limits) = (remember(session, now), daemon.rules().limits);
+    Arc::new(move |records, account, proof| {
+        remember(records, account, proof)?;
+        // Not worth a login, should it be what fails.
+        let Ok(throttle) = records.throttle(account.uid) else { return Ok(None) };
+        let locks = throttle.locks(now, &limits);
+        let unknown = locks.into_iter().find(|(lane, ..)| *lane == LaneKey::Unknown);
+        Ok(unknown.map(|(_, _, closure)| closure))
+    })
 }
 
 /// Remembers where a right code came from, in the transaction that accepts it, where the policy

@@ -174,16 +174,18 @@ impl Change {
         if self.removed.is_empty() && self.added.is_empty() && profile.is_none() {
             return Ok(before);
         }
+        let mut forgets = false;
         for id in &self.removed {
             let rule = before.policy.rules().iter().find(|rule| rule.id == *id);
             let (Some(rule), true) = (rule, records.remove_rule(*id)?) else {
                 return Err(Failure::NoSuchRule(id.0));
             };
-            if !rule.remember.is_zero() {
-                // Should the rule come back, it begins anew.
-                records.forget_all_sources()?;
-            }
+            forgets |= !rule.remember.is_zero();
             self.note(records, "removed", &wire::line(rule))?;
+        }
+        if forgets {
+            // Should such a rule come back, it begins anew.
+            records.forget_all_sources()?;
         }
         for rule in &self.added {
             let id = records.add_rule(rule)?;

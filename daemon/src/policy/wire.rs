@@ -121,13 +121,12 @@ pub(super) fn minutes(duration: Duration) -> u32 {
 
 /// A rule in one line, for the log.
 pub(super) fn line(rule: &Rule) -> String {
-    let mut line = format!("rule={} {}", rule.id.0, rule.level.as_str());
-    match &rule.scope {
-        Scope::Everyone => line.push_str(" everyone"),
-        Scope::Group(name) => line.push_str(&format!(" group={name}")),
-        Scope::User(name) => line.push_str(&format!(" user={name}")),
-    }
-    line.push_str(&format!(" author={}", rule.author));
+    let whom = match rule.scope.name() {
+        "" => rule.scope.kind().to_owned(),
+        name => format!("{}={name}", rule.scope.kind()),
+    };
+    let (level, author) = (rule.level.as_str(), &rule.author);
+    let mut line = format!("rule={} {level} {whom} author={author}", rule.id.0);
     let mut list = |key: &str, values: Vec<String>| {
         if !values.is_empty() {
             line.push_str(&format!(" {key}={}", values.join(",")));

@@ -50,7 +50,7 @@ impl Records<'_> {
 
     fn rule(&self, row: &Row<'_>) -> Result<Rule, StoreError> {
         let id: u32 = row.get("id")?;
-        let (scope, name): (String, String) = (row.get("scope")?, row.get("name")?);
+        let (kind, name): (String, String) = (row.get("scope")?, row.get("name")?);
         let time = |column| -> Result<_, StoreError> {
             Ok(row.get::<_, Option<i64>>(column)?.map(timestamp))
         };
@@ -59,7 +59,7 @@ impl Records<'_> {
         Ok(Rule {
             id: RuleId(id),
             level: row.get::<_, String>("level")?.parse().map_err(|_| CORRUPT)?,
-            scope: scope_of(&scope, name).ok_or(CORRUPT)?,
+            scope: Scope::from_parts(&kind, &name).map_err(|_| CORRUPT)?,
             uid: row.get("uid")?,
             services: self.conditions(id, "service")?,
             from: places
@@ -87,11 +87,6 @@ impl Records<'_> {
 
     /// Adds a rule under a number that was never given before; returns that.
     pub(crate) fn add_rule(&self, rule: &Rule) -> Result<RuleId, StoreError> {
-        let (scope, name) = match &rule.scope {
-            Scope::Everyone => ("everyone", ""),
-            Scope::Group(name) => ("group", name.as_str()),
-            Scope::User(name) => ("user", name.as_str()),
-        };
         self.connection
             .prepare_cached(
                 "INSERT INTO policy_rules (level, scope, name, uid, enroll_until,
@@ -100,8 +95,8 @@ impl Records<'_> {
             )?
             .execute(params![
                 rule.level.as_str(),
-                scope,
-                name,
+                rule.scope.kind(),
+                rule.scope.name(),
                 rule.uid,
                 rule.enroll_until.map(seconds),
                 i64::try_from(rule.remember.as_secs() / 60).unwrap_or(i64::MAX),
@@ -150,14 +145,5 @@ impl Records<'_> {
             )?
             .execute([profile])?;
         Ok(())
-    }
-}
-
-fn scope_of(scope: &str, name: String) -> Option<Scope> {
-    match scope {
-        "everyone" => Some(Scope::Everyone),
-        "group" => Some(Scope::Group(name)),
-        "user" => Some(Scope::User(name)),
-        _ => None,
     }
 }

@@ -12,7 +12,8 @@ use super::{
 };
 
 impl Records<'_> {
-    pub(super) fn throttle(&self, uid: u32) -> Result<Throttle, StoreError> {
+    /// The throttle of an account, as this transaction sees it.
+    pub(crate) fn throttle(&self, uid: u32) -> Result<Throttle, StoreError> {
         let mut query = self.connection.prepare_cached(
             "SELECT lane, failures, locked_at, last_failure, last_accept
              FROM throttle_lanes WHERE uid = ?1",
